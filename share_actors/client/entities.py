@@ -12,7 +12,7 @@ from share_actors.audit.entity_explanation import (
     explain_network,
     explain_server,
 )
-from share_actors.client.ids import chosen_id, command_id_of, created_id, fresh_id
+from share_actors.client.ids import chosen_id, command_id_of, created_id
 from share_actors.client.keywords import (
     EntityFilters,
     NetworkProperties,
@@ -25,6 +25,7 @@ from share_actors.client.keywords import (
 from share_actors.client.receipt import raise_for_status
 from share_actors.client.requests import Requests
 from share_actors.client.share.exits import configured_backends, permitted_operations
+from share_actors.client.showing import Shown, caller_text
 from share_actors.errors import Ambiguous, NotFound, shorten
 from share_actors.events.decider import Command
 from share_actors.events.envelope import Recorded
@@ -51,7 +52,7 @@ from share_actors.values.secret import Secret
 EntityT = TypeVar("EntityT", bound=Frozen)
 
 
-class AsyncEntityCollection(Generic[EntityT]):
+class AsyncEntityCollection(Shown, Generic[EntityT]):
     """All entities of one kind; each has an id, and some kinds a name."""
 
     _kind: ClassVar[str]
@@ -59,6 +60,10 @@ class AsyncEntityCollection(Generic[EntityT]):
 
     def __init__(self, requests: Requests) -> None:
         self._requests = requests
+
+    def __repr__(self) -> str:
+        kind = self._kind.replace("_", " ")
+        return f"<{kind}s, as {caller_text(self._requests.context)}>"
 
     async def list(self, **filters: Unpack[EntityFilters]) -> Page[EntityT]:
         """A page of them, the oldest first. Raises `InvalidRequest` for an unknown filter or value."""
@@ -86,6 +91,17 @@ class AsyncEntityCollection(Generic[EntityT]):
             text = f"{len(ids)} are named {id_or_name!r}: use one of the ids {', '.join(ids)}"
             raise Ambiguous(text, field="id", value=id_or_name, ids=ids)
         return f"{self._kind}:{ids[0]}"
+
+    async def _address_again(self, id_or_name: str, command_id: str | None) -> str:
+        """The address, also of an entity of this name that an earlier try of the request has deleted."""
+        if command_id_of(command_id) == command_id and is_name(word("id", id_or_name)):
+            sent = await self._requests.catalog.ask("command_shares", command_id=command_id)
+            for address in sent:
+                if address.startswith(f"{self._kind}:"):
+                    entity = await self._view(address)
+                    if getattr(entity, "name", None) == id_or_name:
+                        return str(address)
+        return await self._address(id_or_name)
 
     async def _ids(self, id_or_name: str) -> Sequence[str]:
         """The ids of the entities that *id_or_name* may mean."""
@@ -154,9 +170,10 @@ class AsyncShareNetworkCollection(AsyncEntityCollection[ShareNetwork]):
         command = build(CreateShareNetwork, {**fields, **owner})
         return await self._ask(f"{self._kind}:{network_id}", command, command_id=command_id)
 
-    async def delete(self, network: str) -> None:
+    async def delete(self, network: str, *, command_id: str | None = None) -> None:
         """Delete a network; raises `Refused` while a share or a share server is on it."""
-        await self._ask(await self._address(network), DeleteShareNetwork())
+        address = await self._address_again(network, command_id)
+        await self._ask(address, DeleteShareNetwork(), command_id=command_id)
 
     async def explain(self, network: str) -> EntityExplanation:
         """What is on a network, and what has to go before it can be deleted."""
@@ -170,6 +187,7 @@ class AsyncShareNetworkCollection(AsyncEntityCollection[ShareNetwork]):
         *,
         type: str,  # noqa: A002 - Manila's name
         service_id: str | None = None,
+        command_id: str | None = None,
         **properties: Unpack[SecurityServiceProperties],
     ) -> SecurityService:
         """Have the network's share servers authenticate against a service of this type.
@@ -177,7 +195,7 @@ class AsyncShareNetworkCollection(AsyncEntityCollection[ShareNetwork]):
         *type*: ldap, kerberos or active_directory. *properties*: `name`, `dns_ip`, `server`, `domain`,
         `ou`, `user`, `password`. The password is sealed before it is recorded.
         """
-        command_id = fresh_id()
+        command_id = command_id_of(command_id)
         project_id = self._requests.context.project_id
         service_id = chosen_id("service_id", service_id, command_id, project_id)
         service: dict[str, Any] = {"id": service_id, "type": type, **properties}
@@ -186,12 +204,18 @@ class AsyncShareNetworkCollection(AsyncEntityCollection[ShareNetwork]):
         command = build(AddSecurityService, {"service": service})
         address = await self._address(network)
         changed = await self._ask(address, command, command_id=command_id)
-        return next(service for service in changed.security_services if service.id == service_id)
+        added = next((s for s in changed.security_services if s.id == service_id), None)
+        if added is None:  # it was removed again in the meantime
+            text = f"security service {service_id} is gone already"
+            raise NotFound(text, field="service_id", value=service_id)
+        return added
 
-    async def remove_security_service(self, network: str, service_id: str) -> None:
+    async def remove_security_service(
+        self, network: str, service_id: str, *, command_id: str | None = None
+    ) -> None:
         """Remove a security service; raises `Refused` while the network has a share server."""
         command = build(RemoveSecurityService, {"service_id": service_id})
-        await self._ask(await self._address(network), command)
+        await self._ask(await self._address(network), command, command_id=command_id)
 
 
 class AsyncShareServerCollection(AsyncEntityCollection[ShareServer]):
@@ -239,7 +263,12 @@ class AsyncShareTypeCollection(AsyncEntityCollection[ShareType]):
     _entity_type = ShareType
 
     async def create(
-        self, name: str, extra_specs: Mapping[str, str], **properties: Unpack[ShareTypeProperties]
+        self,
+        name: str,
+        extra_specs: Mapping[str, str],
+        *,
+        command_id: str | None = None,
+        **properties: Unpack[ShareTypeProperties],
     ) -> ShareType:
         """Create a share type; *extra_specs* must have `driver_handles_share_servers`.
 
@@ -247,13 +276,16 @@ class AsyncShareTypeCollection(AsyncEntityCollection[ShareType]):
         """
         specs = mapping("extra_specs", extra_specs)
         fields = {"name": word("name", name), "extra_specs": specs, **properties}
-        return await self._ask(f"{self._kind}:{name}", build(CreateShareType, fields))
+        command = build(CreateShareType, fields)
+        return await self._ask(f"{self._kind}:{name}", command, command_id=command_id)
 
-    async def change(self, name: str, **changes: Unpack[ShareTypeChanges]) -> ShareType:
+    async def change(
+        self, name: str, *, command_id: str | None = None, **changes: Unpack[ShareTypeChanges]
+    ) -> ShareType:
         """Set `extra_specs` (the value None removes one), `is_public` or `projects`."""
         command = build(ChangeShareType, changes)
-        return await self._ask(self._address_of(name), command)
+        return await self._ask(self._address_of(name), command, command_id=command_id)
 
-    async def delete(self, name: str) -> None:
+    async def delete(self, name: str, *, command_id: str | None = None) -> None:
         """Delete a share type; shares of this type stay, and no more are created."""
-        await self._ask(self._address_of(name), DeleteShareType())
+        await self._ask(self._address_of(name), DeleteShareType(), command_id=command_id)

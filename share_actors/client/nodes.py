@@ -16,6 +16,7 @@ from share_actors.client.results import (
     NodeDrain,
     NodeStatus,
 )
+from share_actors.client.showing import Shown, caller_text
 from share_actors.client.sync.background_loop import run
 from share_actors.errors import TimedOut
 from share_actors.events.cluster import ADDRESS
@@ -25,7 +26,7 @@ POLL_S = 0.3
 """How often a drain in progress is looked at."""
 
 
-class AsyncNodeCollection:
+class AsyncNodeCollection(Shown):
     """Nodes. Each is given by its name or the beginning of its id. For the system's administrator.
 
     Every method that names one raises `NotFound` if there is none, and `Ambiguous` if there are several.
@@ -33,6 +34,9 @@ class AsyncNodeCollection:
 
     def __init__(self, requests: Requests) -> None:
         self._requests = requests
+
+    def __repr__(self) -> str:
+        return f"<nodes, as {caller_text(self._requests.context)}>"
 
     async def list(self) -> Sequence[NodeStatus]:
         """All nodes, the living ones first, and then those that were lost."""
@@ -102,11 +106,14 @@ def still_moving(drained: NodeDrain, timeout_s: float) -> TimedOut:
     )
 
 
-class NodeCollection:
+class NodeCollection(Shown):
     """Nodes; see `AsyncNodeCollection`."""
 
     def __init__(self, nodes: AsyncNodeCollection) -> None:
         self._nodes = nodes
+
+    def __repr__(self) -> str:
+        return repr(self._nodes)
 
     def list(self) -> Sequence[NodeStatus]:
         """All nodes, the living ones first, and then those that were lost."""

@@ -98,6 +98,10 @@ class Requests:
             at_once(self._wait_for_outcomes), max_batch=OUTCOME_BATCH, lanes=OUTCOME_LANES
         )
 
+    def __reduce__(self) -> tuple[type[Requests], tuple[Connection, RequestContext]]:
+        """Pickled as the connection and the user: a handle goes on in another process."""
+        return Requests, (self._connection, self.context)
+
     # -- commands --------------------------------------------------------------------------------
     async def ask(
         self,

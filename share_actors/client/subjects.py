@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from share_actors.actors.messaging.parameters import flag, word
 from share_actors.client.requests import Requests
+from share_actors.client.showing import Shown, caller_text
 from share_actors.client.sync.background_loop import run
 from share_actors.values import DataSubject, Forgetting
 
 
-class AsyncSubjectCollection:
+class AsyncSubjectCollection(Shown):
     """Users, projects and clients whose texts in the log are sealed. For the system's administrator.
 
     Each method raises `Refused` if erasure is off (`erasure.seal`).
@@ -18,6 +19,9 @@ class AsyncSubjectCollection:
 
     def __init__(self, requests: Requests) -> None:
         self._requests = requests
+
+    def __repr__(self) -> str:
+        return f"<data subjects, as {caller_text(self._requests.context)}>"
 
     async def list(self) -> Sequence[DataSubject]:
         """The subjects that have a key, by kind and name, and then those that were forgotten."""
@@ -37,11 +41,14 @@ class AsyncSubjectCollection:
         return forgetting
 
 
-class SubjectCollection:
+class SubjectCollection(Shown):
     """Data subjects; see `AsyncSubjectCollection`."""
 
     def __init__(self, subjects: AsyncSubjectCollection) -> None:
         self._subjects = subjects
+
+    def __repr__(self) -> str:
+        return repr(self._subjects)
 
     def list(self) -> Sequence[DataSubject]:
         """The subjects that have a key, by kind and name, and then those that were forgotten."""

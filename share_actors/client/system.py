@@ -15,7 +15,6 @@ from share_actors.actors.messaging.parameters import (
     seconds,
     word,
 )
-from share_actors.actors.runtime.manager_handle import ManagerHandle
 from share_actors.client.backends import AsyncBackendCollection
 from share_actors.client.bulk.batch import AsyncBulk
 from share_actors.client.connection import Connection
@@ -32,6 +31,7 @@ from share_actors.client.keywords import (
     RequestOptions,
     ShareProperties,
 )
+from share_actors.client.manager import Manager
 from share_actors.client.nodes import AsyncNodeCollection
 from share_actors.client.queries import AsyncSystemQueries
 from share_actors.client.requests import Requests
@@ -39,6 +39,7 @@ from share_actors.client.results import CutOffCall, ManagePreview
 from share_actors.client.share.actor import ShareActor
 from share_actors.client.share.creator import ShareCreator
 from share_actors.client.share.handle import AsyncShare
+from share_actors.client.showing import Shown, caller_text
 from share_actors.client.subjects import AsyncSubjectCollection
 from share_actors.config import Config
 from share_actors.errors import Ambiguous, NotFound, ShareActorsError, shorten
@@ -64,7 +65,7 @@ def default_context() -> RequestContext:
     return context_with({"user_id": user, "is_admin": True})
 
 
-class AsyncShareSystem(AsyncSystemQueries):
+class AsyncShareSystem(Shown, AsyncSystemQueries):
     """A running system, on behalf of one user. Get one from `connect` or `start`.
 
     Any method that calls the system raises `Unavailable` if it cannot be reached, and `Busy` if it takes
@@ -100,10 +101,20 @@ class AsyncShareSystem(AsyncSystemQueries):
     async def __aexit__(self, *exc: object) -> None:
         await self.close()
 
+    def __repr__(self) -> str:
+        return f"<share system {self._namespace!r}, as {caller_text(self.context)}>"
+
+    def __reduce__(
+        self,
+    ) -> tuple[type[AsyncShareSystem], tuple[Connection, Config, RequestContext]]:
+        """Pickled for use in other Ray processes of the system's cluster; the copy never stops the system."""
+        config = self.config.model_copy(update={"secrets_key": None})
+        return AsyncShareSystem, (self._connection, config, self.context)
+
     @property
-    def manager(self) -> ManagerHandle:
-        """The Ray actor handle of the manager; its verbs work from any Ray program."""
-        return self._connection.manager
+    def manager(self) -> Manager:
+        """The manager for Ray programs: `dir(system.manager)` lists its verbs. Its `handle` is Ray's."""
+        return Manager(self._connection.manager, self._namespace)
 
     @property
     def config(self) -> Config:

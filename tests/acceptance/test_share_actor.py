@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ import ray
 
 from share_actors import AccessRule, RequestContext, Share, Snapshot
 from share_actors.actors.runtime.names import CALLS
-from share_actors.client import aio
+from share_actors.client import ShareHandle, ShareSystem, aio
+from share_actors.client.aio import AsyncShare
+from share_actors.client.manager import Manager
 from share_actors.client.share.actor import ShareActor
 from share_actors.errors import (
     Forbidden,
@@ -160,6 +163,63 @@ def test_the_asynchronous_client_has_the_same_handle(site: Site, actor: ShareAct
             return await (await system.actor(actor.id)).allow_access.remote("bob")
 
     assert asyncio.run(allow()).access_to == "bob"
+
+
+@ray.remote
+def extended(share: ShareHandle, size: int) -> ShareHandle:
+    """What a task does with the handle that it was given."""
+    return share.extend(size)
+
+
+@ray.remote
+def extended_by_await(share: AsyncShare, size: int) -> AsyncShare:
+    return asyncio.run(share.extend(size))
+
+
+@ray.remote
+def user_of(system: ShareSystem) -> tuple[str, int]:
+    with system:
+        return system.context.user_id, system.create_share(size=3, backend="dummy").size
+
+
+@ray.remote
+def shown_by(manager: Manager, share_id: str) -> object:
+    return ray.get(manager.view.remote(share_id))
+
+
+def test_a_handle_of_a_share_is_used_in_a_task_and_comes_back(site: Site) -> None:
+    share = site.system.create_share(size=1, backend="dummy")
+
+    back = ray.get(extended.remote(share, 2))
+
+    assert (back.id, back.size, share.refresh().size) == (share.id, 2, 2)
+    assert back.extend(3).size == 3
+    assert ray.get(extended_by_await.remote(share._share, 4)).size == 4
+
+
+def test_a_handle_of_the_system_acts_for_its_user_in_a_task_and_does_not_stop_it(
+    site: Site,
+) -> None:
+    mia = RequestContext(user_id="mia", project_id="blue", roles=("member",))
+
+    assert ray.get(user_of.remote(site.system.as_user(mia))) == ("mia", 3)
+    assert site.system.status()["manager"]["pid"] == site.manager_pid()
+
+
+def test_the_manager_is_called_from_a_task_and_describes_its_verbs(
+    site: Site, actor: ShareActor
+) -> None:
+    manager = site.system.manager
+
+    share: Any = ray.get(shown_by.remote(manager, actor.id))
+
+    assert share.id == actor.id
+    assert {"create_share", "allow_access", "drain_node"} < set(dir(manager))
+    assert manager.create_share.__doc__
+    assert "share_id" in str(inspect.signature(manager.create_share))
+    assert "create_share(context" in repr(manager.create_share)
+    with pytest.raises(AttributeError):
+        _ = manager.no_such_verb
 
 
 def test_a_handle_may_do_what_its_user_may(site: Site, actor: ShareActor) -> None:

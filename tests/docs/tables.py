@@ -19,9 +19,11 @@ def _cell(text: str) -> str:
 
 
 def doc(thing: object) -> str:
-    """The docstring of *thing*, not inherited, with *names* in code type."""
-    own = getattr(thing, "__doc__", None) or ""
-    return re.sub(r"(?<!\*)\*(\w+)\*(?!\*)", r"`\1`", inspect.cleandoc(own))
+    """The docstring of *thing*, not inherited, with *names* in code type and examples as blocks."""
+    own = inspect.cleandoc(getattr(thing, "__doc__", None) or "")
+    text, *examples = re.split(r"(?m)^(?=>>> )", own, maxsplit=1)
+    told = re.sub(r"(?<!\*)\*(\w+)\*(?!\*)", r"`\1`", text).rstrip()
+    return "\n\n".join([told, *(f"```pycon\n{shown.rstrip()}\n```" for shown in examples)])
 
 
 def summary(thing: object) -> str:

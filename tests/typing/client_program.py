@@ -51,6 +51,7 @@ from share_actors.client.entities import (
     AsyncShareServerCollection,
     AsyncShareTypeCollection,
 )
+from share_actors.client.manager import Manager
 from share_actors.client.nodes import AsyncNodeCollection, NodeCollection
 from share_actors.client.results import (
     BackendChanges,
@@ -99,6 +100,7 @@ def use_system(system: ShareSystem) -> None:
     assert_type(system.config, Config)
     assert_type(system.context, RequestContext)
     assert_type(system.as_user(RequestContext(user_id="eve")), ShareSystem)
+    assert_type(system.manager, Manager)
     assert_type(ray.get(system.manager.where.remote("share-1")), object)
     assert_type(system.networks, ShareNetworkCollection)
     assert_type(system.servers, ShareServerCollection)

@@ -44,6 +44,10 @@ class RayConnection:
         self._namespace, self._owns_ray, self._calls = namespace, owns_ray, calls
         self._gate = TraceGate(lambda: self.call_manager("hello", OWN.told()))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as the name of the system; see `reconnected`."""
+        return reconnected, (self._namespace, self._calls)
+
     async def call_manager(self, method: str, *args: object, **kwargs: object) -> Any:
         """The result of one call of the manager; raises `Unavailable` while it is being restarted."""
         if method == "begin":
@@ -97,3 +101,16 @@ class RayConnection:
         if self._owns_ray:
             lifecycle.shutdown()
         return cut_off
+
+
+def reconnected(namespace: str, calls: type[Any] | None) -> RayConnection:
+    """A connection to the system in *namespace*, on the Ray cluster that this process has joined.
+
+    Raises `Unavailable` if it has joined none, or no such system runs there.
+    """
+    if not lifecycle.is_initialized():
+        raise Unavailable(
+            "a handle of a share system can be unpickled only on its Ray cluster, which this process has"
+            " not joined: call share_actors.connect() first"
+        )
+    return RayConnection(lifecycle.find_manager(namespace), namespace, calls=calls)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
 
 from share_actors.actors.runtime.manager_handle import RemoteMethod
 
 if TYPE_CHECKING:
     from ray import ObjectRef
+
+
+def _describe(method: Any, name: str, documented: Callable[..., object]) -> None:
+    """Have `help(method)` show what *documented* does."""
+    method.__name__, method.__doc__ = name, documented.__doc__
+    method.__wrapped__ = documented
+
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,8 +39,12 @@ class CallsHandle(Protocol):
 class RemoteView(Generic[P, T]):
     """A method that reads. `ray.get(method.remote(), timeout=...)` limits how long it waits."""
 
-    def __init__(self, submit: Submit, method: str) -> None:
+    def __init__(self, submit: Submit, method: str, documented: Callable[..., object]) -> None:
         self._submit, self._method = submit, method
+        _describe(self, method, documented)
+
+    def __repr__(self) -> str:
+        return f"<method {self._method} of a share actor: call it with .remote(...)>"
 
     def remote(self, *args: P.args, **kwargs: P.kwargs) -> ObjectRef[T]:
         """Call it; the result is for `ray.get`, `ray.wait`, another call, or to await."""
@@ -44,9 +56,18 @@ class RemoteRequest(Generic[P, T]):
     """A method that changes something."""
 
     def __init__(
-        self, submit: Submit, method: str, options: dict[str, object] | None = None
+        self,
+        submit: Submit,
+        method: str,
+        documented: Callable[..., object],
+        options: dict[str, object] | None = None,
     ) -> None:
         self._submit, self._method, self._options = submit, method, options or {}
+        self._documented = documented
+        _describe(self, method, documented)
+
+    def __repr__(self) -> str:
+        return f"<method {self._method} of a share actor: call it with .remote(...)>"
 
     def options(
         self,
@@ -58,7 +79,8 @@ class RemoteRequest(Generic[P, T]):
         """The same method with these options of `RequestOptions`; None leaves one as it is."""
         given = {"wait": wait, "timeout": timeout, "command_id": command_id}
         chosen = {name: value for name, value in given.items() if value is not None}
-        return RemoteRequest(self._submit, self._method, {**self._options, **chosen})
+        options = {**self._options, **chosen}
+        return RemoteRequest(self._submit, self._method, self._documented, options)
 
     def remote(self, *args: P.args, **kwargs: P.kwargs) -> ObjectRef[T]:
         """Call it; the result is for `ray.get`, `ray.wait`, another call, or to await."""

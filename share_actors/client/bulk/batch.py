@@ -32,6 +32,7 @@ from share_actors.client.keywords import DEFAULT_TIMEOUT_S, IN_FLIGHT, BulkOptio
 from share_actors.client.receipt import Receipt, raise_for_status
 from share_actors.client.requests import Requests
 from share_actors.client.share.creator import ShareCreator
+from share_actors.client.showing import Shown, caller_text
 from share_actors.errors import InvalidRequest, OperationFailed, ShareActorsError, shown
 
 MAX_IN_FLIGHT = 100_000
@@ -91,7 +92,7 @@ def _failure(receipt: Receipt) -> OperationFailed | None:
     return None
 
 
-class AsyncBulk:
+class AsyncBulk(Shown):
     """Requests in bulk: items go in, their results come out as they end, in any order.
 
     Memory is bounded by the items in flight. An item that is refused or fails does not affect the others.
@@ -108,6 +109,9 @@ class AsyncBulk:
             Deletions(requests, find_share),
         )
         self._operations = {operation.name: operation for operation in operations}
+
+    def __repr__(self) -> str:
+        return f"<requests in bulk, as {caller_text(self._requests.context)}>"
 
     def create_shares(
         self, items: BulkItems, **options: Unpack[BulkOptions]

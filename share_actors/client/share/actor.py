@@ -8,6 +8,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 from share_actors.actors.runtime.remote_calls import CallsHandle, RemoteRequest, RemoteView
 from share_actors.client.ids import fresh_id
 from share_actors.client.share.handle import AsyncShare
+from share_actors.client.showing import Shown
 from share_actors.values import RequestContext, Share
 
 P = ParamSpec("P")
@@ -33,7 +34,7 @@ class _Request(ShareMethod[P, T]):
     def __get__(
         self, actor: ShareActor | None, kind: type[ShareActor]
     ) -> Self | RemoteRequest[P, T]:
-        return self if actor is None else RemoteRequest(actor._send, self.name)
+        return self if actor is None else RemoteRequest(actor._send, self.name, self.__wrapped__)
 
 
 class _View(ShareMethod[P, T]):
@@ -44,7 +45,7 @@ class _View(ShareMethod[P, T]):
     @overload
     def __get__(self, actor: ShareActor, kind: type[ShareActor]) -> RemoteView[P, T]: ...
     def __get__(self, actor: ShareActor | None, kind: type[ShareActor]) -> Self | RemoteView[P, T]:
-        return self if actor is None else RemoteView(actor._call, self.name)
+        return self if actor is None else RemoteView(actor._call, self.name, self.__wrapped__)
 
 
 def _request(method: Method[P, T]) -> _Request[P, T]:
@@ -64,7 +65,7 @@ def _shows(method: Method[P, AsyncShare]) -> _View[P, Share]:
     return _View(method)
 
 
-class ShareActor:
+class ShareActor(Shown):
     """One share as a Ray actor, on behalf of one user. Get one from `system.actor`.
 
     It has the methods of a share handle: `actor.allow_access.remote("10.0.0.7", type="ip")` returns an

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from share_actors.client.showing import Shown
 from share_actors.client.sync.background_loop import run
 
 P = ParamSpec("P")
@@ -14,7 +15,7 @@ A = TypeVar("A")
 """The part of the asynchronous handle."""
 
 
-class HandlePart:
+class HandlePart(Shown):
     """A part of `ShareHandle`, which has the asynchronous handle that does the work."""
 
     _share: Any

@@ -36,6 +36,9 @@ class AsyncShareChanges(AsyncShareExits, ABC):
 
         No driver is called. Raises `InvalidRequest` naming the field; `Forbidden` if a member of
         the project gives `is_public=True`; `Refused` for a share that is deleted.
+
+        >>> share.set(name="archive", metadata={"team": "web"}).name
+        'archive'
         """
         given = {"name": name, "description": description, "is_public": is_public}
         fields = {**given, "metadata": mapping("metadata", metadata)}
@@ -56,7 +59,11 @@ class AsyncShareChanges(AsyncShareExits, ABC):
         return await self._ask(build(ChangeShare, {"unset": unset, "metadata": changes}), options)
 
     async def extend(self, size: int, **options: Unpack[RequestOptions]) -> Self:
-        """Extend the share to *size* GiB; raises `Refused` if that is not more than now."""
+        """Extend the share to *size* GiB; raises `Refused` if that is not more than now.
+
+        >>> share.extend(20).size
+        20
+        """
         return await self._ask(build(ExtendShare, {"size": size}), options)
 
     async def shrink(self, size: int, **options: Unpack[RequestOptions]) -> Self:

@@ -15,6 +15,7 @@ from share_actors.audit.explanation import Explanation, explain
 from share_actors.client.keywords import RequestOptions
 from share_actors.client.requests import Requests
 from share_actors.client.share.blocking import HandlePart, blocking, blocking_request
+from share_actors.client.showing import Shown
 from share_actors.config import Config
 from share_actors.errors import NotFound, Unavailable
 from share_actors.events.decider import Command
@@ -27,7 +28,7 @@ from share_actors.values import ShareClient, ShareUsage, Snapshot, utc_now
 from share_actors.values.waiting import WaitingForThread
 
 
-class AsyncShareExits(ABC):
+class AsyncShareExits(Shown, ABC):
     """The part of `AsyncShare` that does not depend on a driver's success."""
 
     _requests: Requests

@@ -29,7 +29,8 @@ from share_actors.values.waiting import WaitingForThread
 class AsyncShare(AsyncShareSnapshots, AsyncShareWatching):
     """One share. Its properties are as of the last reply or `refresh`.
 
-    A reply about one rule or snapshot updates that one; the others stay as last seen.
+    A reply about one rule or snapshot updates that one; the others stay as last seen. The examples of its
+    methods show `ShareHandle`, the same without `await`.
     """
 
     def __init__(
@@ -107,6 +108,10 @@ class AsyncShare(AsyncShareSnapshots, AsyncShareWatching):
 
         *type*: ip, user, cert or cephx. *level*: rw or ro. Raises `InvalidRequest` for a type that the
         share's backend does not support, `Refused` for a client that has a rule of another level.
+
+        >>> rule = share.allow_access("10.0.0.0/24", type="ip", level="ro")
+        >>> rule.state
+        'active'
         """
         rule = {"access_type": type, "access_to": to, "access_level": level}
         command_id, options = with_command_id(options)
@@ -121,12 +126,22 @@ class AsyncShare(AsyncShareSnapshots, AsyncShareWatching):
         return allowed
 
     async def deny_access(self, rule: AccessRule | str, **options: Unpack[RequestOptions]) -> None:
-        """Remove a rule (or the rule with this id); raises `NotFound`."""
+        """Remove a rule (or the rule with this id); raises `NotFound`.
+
+        >>> rule = share.allow_access("alice")
+        >>> share.deny_access(rule)
+        >>> share.refresh().access_rules
+        ()
+        """
         access_id = rule.id if isinstance(rule, AccessRule) else word("rule", rule)
         await self._ask(build(DenyAccess, {"access_id": access_id}), options)
 
     async def delete(self, cascade: bool = False, **options: Unpack[RequestOptions]) -> Self:
-        """Delete the share, with its snapshots if *cascade*; raises `Refused` if it has any otherwise."""
+        """Delete the share, with its snapshots if *cascade*; raises `Refused` if it has any otherwise.
+
+        >>> share.delete(wait=False).wait_for("deleted").status
+        'deleted'
+        """
         return await self._ask(build(DeleteShare, {"cascade": cascade}), options)
 
     async def retry(self, **options: Unpack[RequestOptions]) -> Self:
@@ -142,7 +157,12 @@ class AsyncShare(AsyncShareSnapshots, AsyncShareWatching):
         return await self._ask(ReapplyShare(), options)
 
     async def history(self) -> list[Recorded]:
-        """All events of the share; `share_actors.sentence` describes one."""
+        """All events of the share; `share_actors.sentence` describes one.
+
+        >>> from share_actors import sentence
+        >>> sentence(share.history()[0])
+        "...asked for share 'data', 10 GiB of NFS on backend dummy"
+        """
         return await self._requests.history(self.id)
 
     async def _ask(self, command: Command, options: RequestOptions) -> Self:

@@ -35,7 +35,12 @@ class AsyncShareSnapshots(AsyncShareChanges, ABC):
     async def create_snapshot(
         self, name: str | None = None, **options: Unpack[RequestOptions]
     ) -> Snapshot:
-        """Create a snapshot; raises `Refused` if the backend does not support snapshots."""
+        """Create a snapshot; raises `Refused` if the backend does not support snapshots.
+
+        >>> snapshot = share.create_snapshot("monday")
+        >>> snapshot.status
+        'available'
+        """
         command_id, options = with_command_id(options)
         snapshot_id = created_id(command_id, self._requests.context.project_id)
         command = build(CreateSnapshot, {"snapshot_id": snapshot_id, "name": name})

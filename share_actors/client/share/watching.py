@@ -120,6 +120,10 @@ class AsyncShareWatching(ABC):
         waiting on, `OperationFailed` with the reason if the share (or that rule or snapshot) is in error, and
         `NotFound` if it is gone or there is no such rule or snapshot; `TimedOut` after *timeout* seconds, and
         `InvalidRequest` for an unknown condition.
+
+        >>> rule = share.allow_access("alice", wait=False)
+        >>> share.wait_for("rule-active=alice", timeout=60).access_rules[0].state
+        'active'
         """
         [found] = (await wait_for_all(self._requests, [self.id], condition, timeout)).values()
         if isinstance(found, ShareActorsError):
@@ -132,6 +136,13 @@ class AsyncShareWatching(ABC):
 
         A share that changes twice within a moment may be told once, as it is then. The properties of this
         handle follow. Raises `NotFound`.
+
+        >>> changes = share.watch()
+        >>> next(changes).share.status
+        'available'
+        >>> deleted = share.delete()
+        >>> [change.share.status for change in changes][-1]
+        'deleted'
         """
         before: Share | None = None
         async for _, share in states(self._requests, [self.id]):
@@ -169,6 +180,9 @@ class ShareWatching(HandlePart):
         """The share as it is now, then each change of it; ends once it is deleted or unmanaged.
 
         See `AsyncShare.watch`.
+
+        >>> next(share.watch()).share.size
+        10
         """
         changes: AsyncIterator[ShareChange] = self._share.watch()
         return each(changes)

@@ -9,13 +9,14 @@ from share_actors.client.bulk.batch import AsyncBulk, OperationName, checked_ite
 from share_actors.client.bulk.results import BulkResult
 from share_actors.client.bulk.window import SyncSource, Window
 from share_actors.client.keywords import BulkOptions
+from share_actors.client.showing import Shown
 from share_actors.client.sync.background_loop import call_soon, run
 from share_actors.errors import ShareActorsError
 
 Items = Iterable[Mapping[str, object]]
 
 
-class Bulk:
+class Bulk(Shown):
     """Requests in bulk: items go in, their results come out as they end, in any order. See `AsyncBulk`.
 
     Items are drawn in the caller's thread, so that they may come from the system itself.
@@ -24,10 +25,17 @@ class Bulk:
     def __init__(self, bulk: AsyncBulk) -> None:
         self._bulk = bulk
 
+    def __repr__(self) -> str:
+        return repr(self._bulk)
+
     def create_shares(self, items: Items, **options: Unpack[BulkOptions]) -> Iterator[BulkResult]:
         """Create a share of each item, a mapping of arguments of `create_share` (`size`, `name`, ...).
 
         An item may have a `key`, which identifies it in its batch in place of its index.
+
+        >>> results = system.bulk.create_shares({"size": 1, "name": f"home{n}"} for n in range(100))
+        >>> sum(result.ok for result in results)
+        100
         """
         return self._results("create_shares", items, options)
 

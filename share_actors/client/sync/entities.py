@@ -25,6 +25,7 @@ from share_actors.client.keywords import (
     ShareTypeProperties,
 )
 from share_actors.client.results import BackendChanges, HandledEntities, MovedBackend
+from share_actors.client.showing import Shown
 from share_actors.client.sync.background_loop import run
 from share_actors.config import Config
 from share_actors.events.envelope import Recorded
@@ -44,11 +45,14 @@ from share_actors.values import (
 EntityT = TypeVar("EntityT", bound=Frozen)
 
 
-class EntityCollection(Generic[EntityT]):
+class EntityCollection(Shown, Generic[EntityT]):
     """All entities of one kind; see `AsyncEntityCollection`."""
 
     def __init__(self, collection: AsyncEntityCollection[EntityT]) -> None:
         self._entities = collection
+
+    def __repr__(self) -> str:
+        return repr(self._entities)
 
     def list(self, **filters: Unpack[EntityFilters]) -> Page[EntityT]:
         """A page of them, the oldest first. Raises `InvalidRequest` for an unknown filter or value."""
@@ -79,15 +83,19 @@ class ShareNetworkCollection(EntityCollection[ShareNetwork]):
         command_id: str | None = None,
         **properties: Unpack[NetworkProperties],
     ) -> ShareNetwork:
-        """Create a network of the addresses in *cidr*."""
+        """Create a network of the addresses in *cidr*.
+
+        >>> system.networks.create(cidr="10.0.0.0/24", name="blue").status
+        'active'
+        """
         job = self._networks.create(
             cidr=cidr, name=name, network_id=network_id, command_id=command_id, **properties
         )
         return run(job)
 
-    def delete(self, network: str) -> None:
+    def delete(self, network: str, *, command_id: str | None = None) -> None:
         """Delete a network; raises `Refused` while a share or a share server is on it."""
-        run(self._networks.delete(network))
+        run(self._networks.delete(network, command_id=command_id))
 
     def explain(self, network: str) -> EntityExplanation:
         """What is on a network, and what has to go before it can be deleted."""
@@ -99,17 +107,21 @@ class ShareNetworkCollection(EntityCollection[ShareNetwork]):
         *,
         type: str,  # noqa: A002 - Manila's name
         service_id: str | None = None,
+        command_id: str | None = None,
         **properties: Unpack[SecurityServiceProperties],
     ) -> SecurityService:
         """Have the network's share servers authenticate against a service of this type."""
         job = self._networks.add_security_service(
-            network, type=type, service_id=service_id, **properties
+            network, type=type, service_id=service_id, command_id=command_id, **properties
         )
         return run(job)
 
-    def remove_security_service(self, network: str, service_id: str) -> None:
+    def remove_security_service(
+        self, network: str, service_id: str, *, command_id: str | None = None
+    ) -> None:
         """Remove a security service; raises `Refused` while the network has a share server."""
-        run(self._networks.remove_security_service(network, service_id))
+        job = self._networks.remove_security_service(network, service_id, command_id=command_id)
+        run(job)
 
 
 class ShareServerCollection(EntityCollection[ShareServer]):
@@ -148,18 +160,29 @@ class ShareTypeCollection(EntityCollection[ShareType]):
         self._types = collection
 
     def create(
-        self, name: str, extra_specs: Mapping[str, str], **properties: Unpack[ShareTypeProperties]
+        self,
+        name: str,
+        extra_specs: Mapping[str, str],
+        *,
+        command_id: str | None = None,
+        **properties: Unpack[ShareTypeProperties],
     ) -> ShareType:
-        """Create a share type; *extra_specs* must have `driver_handles_share_servers`."""
-        return run(self._types.create(name, extra_specs, **properties))
+        """Create a share type; *extra_specs* must have `driver_handles_share_servers`.
 
-    def change(self, name: str, **changes: Unpack[ShareTypeChanges]) -> ShareType:
+        >>> system.types.create("gold", {"driver_handles_share_servers": "False"}).id
+        'gold'
+        """
+        return run(self._types.create(name, extra_specs, command_id=command_id, **properties))
+
+    def change(
+        self, name: str, *, command_id: str | None = None, **changes: Unpack[ShareTypeChanges]
+    ) -> ShareType:
         """Set `extra_specs` (the value None removes one), `is_public` or `projects`."""
-        return run(self._types.change(name, **changes))
+        return run(self._types.change(name, command_id=command_id, **changes))
 
-    def delete(self, name: str) -> None:
+    def delete(self, name: str, *, command_id: str | None = None) -> None:
         """Delete a share type; shares of this type stay, and no more are created."""
-        run(self._types.delete(name))
+        run(self._types.delete(name, command_id=command_id))
 
 
 class BackendCollection(EntityCollection[BackendState]):

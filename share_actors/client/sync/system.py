@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Literal, Self, Unpack, overload
 
 from share_actors.actors.messaging.parameters import flag, items
-from share_actors.actors.runtime.manager_handle import ManagerHandle
 from share_actors.client.keywords import (
     CLOSE_TIMEOUT_S,
     DEFAULT_TIMEOUT_S,
@@ -20,6 +19,7 @@ from share_actors.client.keywords import (
     ShareProperties,
     SnapshotFilters,
 )
+from share_actors.client.manager import Manager
 from share_actors.client.nodes import NodeCollection
 from share_actors.client.receipt import Receipt
 from share_actors.client.results import (
@@ -32,6 +32,7 @@ from share_actors.client.results import (
 from share_actors.client.share.actor import ShareActor
 from share_actors.client.share.handle import ShareHandle
 from share_actors.client.share.watching import ShareChange
+from share_actors.client.showing import Shown
 from share_actors.client.subjects import SubjectCollection
 from share_actors.client.sync.background_loop import each, run
 from share_actors.client.sync.bulk import Bulk
@@ -48,7 +49,7 @@ from share_actors.events.envelope import Recorded
 from share_actors.values import BackendReport, Counts, Page, RequestContext, ShareRule, Snapshot
 
 
-class ShareSystem:
+class ShareSystem(Shown):
     """A running system, on behalf of one user; a context manager. See `AsyncShareSystem`."""
 
     def __init__(self, system: AsyncShareSystem) -> None:
@@ -60,9 +61,12 @@ class ShareSystem:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
+    def __repr__(self) -> str:
+        return repr(self._system)
+
     @property
-    def manager(self) -> ManagerHandle:
-        """The Ray actor handle of the manager; its verbs work from any Ray program."""
+    def manager(self) -> Manager:
+        """The manager for Ray programs: `dir(system.manager)` lists its verbs. Its `handle` is Ray's."""
         return self._system.manager
 
     @property
@@ -140,7 +144,12 @@ class ShareSystem:
         command_id: str | None = None,
         **properties: Unpack[ShareProperties],
     ) -> ShareHandle:
-        """Create a share of *size* GiB; see `AsyncShareSystem.create_share` for *properties*."""
+        """Create a share of *size* GiB; see `AsyncShareSystem.create_share` for *properties*.
+
+        >>> share = system.create_share(size=10, name="projects", metadata={"team": "web"})
+        >>> share.status, share.size
+        ('available', 10)
+        """
         job = self._system.create_share(
             size=size,
             name=name,
@@ -253,13 +262,22 @@ class ShareSystem:
         *,
         timeout: float = DEFAULT_TIMEOUT_S,
     ) -> list[ShareHandle | ShareActorsError]:
-        """Wait until each of *shares*, handles or ids, is as *condition* says; one result per share."""
+        """Wait until each of *shares*, handles or ids, is as *condition* says; one result per share.
+
+        >>> shares = [system.create_share(size=1, wait=False) for _ in range(3)]
+        >>> [share.status for share in system.wait_for_shares(shares, "available", timeout=60)]
+        ['available', 'available', 'available']
+        """
         given = [s.id if isinstance(s, ShareHandle) else s for s in items("shares", shares)]
         found = run(self._system.wait_for_shares(given, condition, timeout=timeout))
         return [s if isinstance(s, ShareActorsError) else ShareHandle(s) for s in found]
 
     def watch_shares(self, **filters: Unpack[ShareCountFilters]) -> Iterator[ShareChange]:
-        """The shares that a list shows, then each change; see `AsyncShareSystem.watch_shares`."""
+        """The shares that a list shows, then each change; see `AsyncShareSystem.watch_shares`.
+
+        >>> next(system.watch_shares(status="available")).share.name
+        'data'
+        """
         return each(self._system.watch_shares(**filters))
 
     def wait(self, receipt: Receipt, timeout: float = DEFAULT_TIMEOUT_S) -> Receipt:

@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from share_actors.actors.messaging.batch import Answers, Rest
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply
@@ -41,6 +41,9 @@ class InProcessConnection:
 
     def __init__(self, cluster: InProcessCluster) -> None:
         self._cluster = cluster
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a system in this process, and its handles, cannot be pickled")
 
     @property
     def manager(self) -> ManagerHandle:

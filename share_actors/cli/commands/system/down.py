@@ -148,7 +148,7 @@ def _stop_system(
                 show_text(text)
             shown = text
 
-        cut_off = lifecycle.stop_system(system.manager, state.namespace, timeout_s, show)
+        cut_off = lifecycle.stop_system(system.manager.handle, state.namespace, timeout_s, show)
     lifecycle.shutdown()
     return cut_off
 

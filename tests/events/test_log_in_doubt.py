@@ -37,7 +37,10 @@ INSERTIONS_ARE_CANCELLED = """
         $$BEGIN PERFORM nextval('{s}.tries'); RAISE query_canceled; END$$;
     CREATE TRIGGER cancel BEFORE INSERT ON {s}.stored_events EXECUTE FUNCTION {s}.cancel()
 """
-WAITING = "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query = 'COMMIT'"
+WAITING = """
+    SELECT pid FROM pg_stat_activity WHERE state = 'active' AND starts_with(query, 'WITH turn')
+    AND wait_event_type IS DISTINCT FROM 'Lock'
+"""
 
 
 def execute(settings: LogSettings, text: str) -> list[Any]:

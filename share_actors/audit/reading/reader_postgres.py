@@ -41,7 +41,7 @@ _NO_END = 2**63 - 1
 _WAIT_S = 60.0
 """How long older transactions of a partitioned log are waited for; the server ends them earlier."""
 _CONNECT_TIMEOUT_S = 10
-_SESSION = "-c default_transaction_read_only=on -c statement_timeout=60s"
+_SESSION = ("default_transaction_read_only=on", "statement_timeout=60s")
 
 
 class PostgresSource:
@@ -164,9 +164,8 @@ class PostgresSource:
 
     def _connect(self) -> psycopg.Connection[Any]:
         return psycopg.connect(
-            **login(self._settings),
+            **login(self._settings, *_SESSION),
             connect_timeout=_CONNECT_TIMEOUT_S,
-            options=_SESSION,
             autocommit=True,
             application_name="share-actors log reader",
         )

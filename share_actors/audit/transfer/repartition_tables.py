@@ -27,12 +27,10 @@ def open_tables(settings: LogSettings) -> Iterator[Tables]:
     """Begin a transaction; without `commit` nothing is changed."""
     import psycopg  # noqa: PLC0415 - an optional package
 
-    options = (
-        "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0"
-        f" -c lock_timeout={_LOCK_TIMEOUT_S}s"
-    )
+    limits = ("statement_timeout=0", "idle_in_transaction_session_timeout=0")
+    connected = login(settings, *limits, f"lock_timeout={_LOCK_TIMEOUT_S}s")
     try:
-        with closing(psycopg.connect(**login(settings), options=options)) as connection:
+        with closing(psycopg.connect(**connected)) as connection:
             yield Tables(connection, settings.schema_name)
     except psycopg.errors.InsufficientPrivilege as error:
         raise LogError(

@@ -45,18 +45,23 @@ def key_of(schema: str, purpose: str) -> int:
     return int.from_bytes(sha256(name).digest()[:4], "big", signed=True)
 
 
-def claiming(schema: str, table: str, partition: int) -> Composed:
-    """The common table expressions `turn` and `claim`, which a statement reads before it writes.
+def turn(schema: str, partition: int = 0) -> Composed:
+    """The common table expression `turn`, which has one row, and which a statement reads before it writes.
 
-    `turn` waits until no other transaction writes to the *partition*; `claim` has one row.
+    It waits until no other transaction writes to the *partition*, or to a log without partitions.
     """
     return SQL(
-        "WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock({turn}, {partition})),"
-        " claim AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared({claim},"
+        "WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock({turn}, {partition}))"
+    ).format(turn=Literal(key_of(schema, _TURN)), partition=Literal(partition))
+
+
+def claiming(schema: str, table: str, partition: int) -> Composed:
+    """The expressions `turn`, and `claim`, which has one row too and is to be read in its place."""
+    return SQL(
+        "{turn}, claim AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared({claim},"
         " mod(coalesce(pg_sequence_last_value({sequence}::regclass), 0), {modulus})::int) FROM turn)"
     ).format(
-        turn=Literal(key_of(schema, _TURN)),
-        partition=Literal(partition),
+        turn=turn(schema, partition),
         claim=Literal(key_of(schema, _CLAIM)),
         sequence=Literal(f'"{schema}"."{table}_notification_id_seq"'),
         modulus=Literal(_MODULUS),

@@ -11,87 +11,32 @@ from eventsourcing.persistence import (
     OperationalError,
     StoredEvent,
 )
-from psycopg.sql import SQL, Composed, Identifier, Literal
+from psycopg.sql import Composed
 
 from share_actors.events.log.lease.guarded import LeaseGuard
 from share_actors.events.log.partitions import partition_of
 from share_actors.events.log.postgres import partition_tables
 from share_actors.events.log.postgres.connection import with_retries
 from share_actors.events.log.postgres.horizon import Horizon, claiming
-from share_actors.events.log.postgres.recorder import BoundedFactory, BoundedRecorder, bounded
+from share_actors.events.log.postgres.recorder import BoundedFactory, BoundedRecorder
 from share_actors.events.log.postgres.store import STATEMENT_TIMEOUT_S
 
 _WAIT_S = 2.0 * STATEMENT_TIMEOUT_S
 """How long a reader waits for older transactions, which the server ends earlier."""
-_STATEMENT_ROWS = 2_048
-_STATEMENT_BYTES = 4 * 1024 * 1024
-"""More rows or bytes are written by several statements of one transaction."""
-_HELD = SQL(
-    ", held AS MATERIALIZED (SELECT 1 FROM {schema}.lease, claim"
-    " WHERE system = {system} AND epoch = {epoch} FOR SHARE OF lease)"
-)
-_INSERT = SQL(
-    " INSERT INTO {table} (originator_id, originator_version, topic, state)"
-    " SELECT row.stream, row.version, row.topic, row.state FROM {last} CROSS JOIN"
-    " unnest(%b::text[], %b::bigint[], %b::text[], %b::bytea[])"
-    " WITH ORDINALITY AS row (stream, version, topic, state, number)"
-    " ORDER BY row.number RETURNING notification_id"
-)
 
 
 class PartitionRecorder(BoundedRecorder):
-    """Writes the streams of one partition, with a single statement that is a transaction of its own.
+    """Writes the streams of one partition. A statement also takes a claim (see `horizon`) in its turn."""
 
-    The statement takes the turn of the partition and a claim (see `horizon`) before it takes positions. So no
-    transaction is open while this process works, and no commit notifies channels, for which all transactions
-    of the database would wait for each other.
-    """
+    row_before_writing = "claim"
 
     def __init__(self, datastore: Any, events: str, partition: int) -> None:
+        self._events, self._partition = events, partition
         table = partition_tables.table_of(partition, events)
         super().__init__(datastore, events_table_name=table)
-        self._claiming = claiming(datastore.schema, events, partition)
-        self._statement = self._inserting(None)
 
-    def _inserting(self, guard: LeaseGuard | None) -> Composed:
-        table = Identifier(self.datastore.schema, self.events_table_name)
-        parts: list[Any] = [self._claiming]
-        if guard is not None:
-            schema = Identifier(self.datastore.schema)
-            system, epoch = Literal(guard.system), Literal(guard.epoch)
-            parts.append(_HELD.format(schema=schema, system=system, epoch=epoch))
-        last = Identifier("claim" if guard is None else "held")
-        return Composed([*parts, _INSERT.format(table=table, last=last)])
-
-    def require_lease(self, guard: LeaseGuard) -> None:
-        """Write only while the log has this lease. Its row is locked until the end of the transaction."""
-        self._statement = self._inserting(guard)
-        self.guard = guard
-
-    def _insert_rows(self, rows: Sequence[StoredEvent]) -> Sequence[int]:
-        chunks = list(bounded(rows, _STATEMENT_ROWS, _STATEMENT_BYTES))
-        with self.datastore.get_connection() as connection:
-            self._insert_events(connection.cursor(), ())
-            if len(chunks) == 1:
-                return self._insert_chunk(connection, chunks[0])
-            ids: list[int] = []
-            with connection.transaction():
-                for chunk in chunks:
-                    found = self._insert_chunk(connection, chunk)
-                    if not found:
-                        break  # another system has the lease
-                    ids += found
-            return ids
-
-    def _insert_chunk(self, connection: Any, rows: Sequence[StoredEvent]) -> list[int]:
-        columns = (
-            [str(row.originator_id) for row in rows],
-            [row.originator_version for row in rows],
-            [row.topic for row in rows],
-            [row.state for row in rows],
-        )
-        found = connection.execute(self._statement, columns, prepare=True)
-        return [row["notification_id"] for row in found.fetchall()]
+    def _before_writing(self) -> Composed:
+        return claiming(self.datastore.schema, self._events, self._partition)
 
 
 class PartitionedRecorder(BoundedRecorder):

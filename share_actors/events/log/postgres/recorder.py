@@ -22,16 +22,25 @@ from share_actors.events.log.postgres.connection import (
     is_unanswered,
     with_retries,
 )
+from share_actors.events.log.postgres.horizon import turn
 
 _HELD = SQL(
-    " WHERE EXISTS (SELECT 1 FROM {schema}.lease WHERE system = {system} AND epoch = {epoch} FOR SHARE)"
+    ", held AS MATERIALIZED (SELECT 1 FROM {schema}.lease, {before}"
+    " WHERE system = {system} AND epoch = {epoch} FOR SHARE OF lease)"
+)
+_INSERT = SQL(
+    " INSERT INTO {table} (originator_id, originator_version, topic, state)"
+    " SELECT row.stream, row.version, row.topic, row.state FROM {last} CROSS JOIN"
+    " unnest(%b::text[], %b::bigint[], %b::text[], %b::bytea[])"
+    " WITH ORDINALITY AS row (stream, version, topic, state, number)"
+    " ORDER BY row.number RETURNING notification_id"
 )
 _LAST_VERSIONS = SQL(
     "SELECT stream, (SELECT max(originator_version) FROM {schema}.{table}"
     " WHERE originator_id = stream) AS last FROM unnest(%s::text[]) AS stream"
 )
-MAX_ROWS = 256
-MAX_BYTES = 128 * 1024
+MAX_ROWS, MAX_BYTES = 2_048, 4 * 1024 * 1024
+"""More rows or bytes are written by several statements of one transaction."""
 _END_S = 5.0
 """How long the end of a session is waited for."""
 _END_SESSIONS = """
@@ -44,13 +53,18 @@ _END_SESSIONS = """
 class BoundedRecorder(GuardedRecorder, PostgresApplicationRecorder):
     """Records events in bounded statements, and knows what it has recorded.
 
-    A large batch is inserted with several statements of one transaction, outside psycopg's pipeline mode.
-    In that mode a statement larger than the buffers of the connection waits for ever: client and server
-    both write and neither reads, while the transaction holds the lock on the table.
+    Rows are written by a single statement that is a transaction of its own and waits for its turn: positions
+    are taken in the order of the commits. No lock is held while the server waits for this process, whose
+    machine may be cut off at any moment: between the messages of a longer transaction the server would wait
+    for the next one, with the lock, and without a limit as long as it has not seen the end of a statement.
+    No commit notifies channels, for which all transactions of the database would wait for each other.
 
     A commit without a reply may take effect later. Its session is ended before anything else is read or
     written, so that what is read then is final.
     """
+
+    row_before_writing = "turn"
+    """The expression of `_before_writing` that has one row once the statement may write."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -58,20 +72,28 @@ class BoundedRecorder(GuardedRecorder, PostgresApplicationRecorder):
         """The server's process that the present insertion has reached."""
         self._doubtful: set[int] = set()
         """Those whose last commit got no reply."""
-        self._insert_unguarded: Composed = self.insert_events_statement
+        self._statement = self._inserting(None)
         schema, table = Identifier(self.datastore.schema), Identifier(self.events_table_name)
         self._last_versions = _LAST_VERSIONS.format(schema=schema, table=table)
+
+    def _before_writing(self) -> Composed:
+        """The expressions that a writing statement begins with."""
+        return turn(self.datastore.schema)
+
+    def _inserting(self, guard: LeaseGuard | None) -> Composed:
+        table = Identifier(self.datastore.schema, self.events_table_name)
+        parts, last = [self._before_writing()], Identifier(self.row_before_writing)
+        if guard is not None:
+            schema = Identifier(self.datastore.schema)
+            system, epoch = Literal(guard.system), Literal(guard.epoch)
+            parts.append(_HELD.format(schema=schema, before=last, system=system, epoch=epoch))
+            last = Identifier("held")
+        return Composed([*parts, _INSERT.format(table=table, last=last)])
 
     def require_lease(self, guard: LeaseGuard) -> None:
         """Write only while the log has this lease. Its row is locked until the end of the transaction."""
         super().require_lease(guard)
-        *insert, returning = self._insert_unguarded
-        condition = _HELD.format(
-            schema=Identifier(self.datastore.schema),
-            system=Literal(guard.system),
-            epoch=Literal(guard.epoch),
-        )
-        self.insert_events_statement = Composed([*insert, condition, returning])
+        self._statement = self._inserting(guard)
 
     # -- writing -----------------------------------------------------------------------------------
     def insert_events(
@@ -94,31 +116,29 @@ class BoundedRecorder(GuardedRecorder, PostgresApplicationRecorder):
             raise
 
     def _insert_rows(self, rows: Sequence[StoredEvent]) -> Sequence[int]:
-        if len(rows) > MAX_ROWS or sum(map(_size, rows)) > MAX_BYTES:
-            return self._insert_chunks(list(bounded(rows)))
-        ids: Sequence[int] = _once(PostgresApplicationRecorder.insert_events)(self, rows)
-        return ids
+        chunks = list(bounded(rows))
+        with self.datastore.get_connection() as connection:
+            self._sessions.append(connection.info.backend_pid)
+            if len(chunks) == 1:
+                return self._insert_chunk(connection, chunks[0])
+            ids: list[int] = []
+            with connection.transaction():
+                for chunk in chunks:
+                    found = self._insert_chunk(connection, chunk)
+                    if not found:
+                        break  # another system has the lease
+                    ids += found
+            return ids
 
-    def _insert_events(self, curs: Any, stored_events: Sequence[StoredEvent], **_: Any) -> None:
-        """Note the session: the library calls this first in each transaction."""
-        self._sessions.append(curs.connection.info.backend_pid)
-
-    def _insert_chunks(self, chunks: Sequence[Sequence[StoredEvent]]) -> Sequence[int]:
-        ids: list[int] = []
-        with (
-            self.datastore.get_connection() as connection,
-            connection.transaction(),
-            connection.cursor() as cursor,
-        ):
-            self._insert_events(cursor, ())
-            self._lock_table(cursor)
-            self._notify_channel(cursor)
-            for chunk in chunks:
-                super(PostgresApplicationRecorder, self)._insert_stored_events(cursor, chunk)
-                ids += [row["notification_id"] for row in cursor.fetchall()]
-                if not ids:
-                    break  # another system has the lease
-        return ids
+    def _insert_chunk(self, connection: Any, rows: Sequence[StoredEvent]) -> list[int]:
+        columns = (
+            [str(row.originator_id) for row in rows],
+            [row.originator_version for row in rows],
+            [row.topic for row in rows],
+            [row.state for row in rows],
+        )
+        found = connection.execute(self._statement, columns, prepare=True)
+        return [row["notification_id"] for row in found.fetchall()]
 
     def end_doubtful_sessions(self) -> None:
         """End the sessions whose commit got no reply; raises `OperationalError` if they do not end."""

@@ -37,34 +37,53 @@ _MAY_CREATE = """
 """
 """The privilege in the schema if it exists, or else in the database."""
 STATEMENT_TIMEOUT_S = 30
-"""After so long the server ends a statement, or a session idle in a transaction: it may hold a lock."""
+"""After so long the server ends a statement."""
+_IDLE_S = 5
+"""After so long the server ends a session that is idle in a transaction: it may hold a lock."""
 _FACTORY = "share_actors.events.log.postgres.recorder:BoundedFactory"
 _PARTITIONED = "share_actors.events.log.postgres.partitioned:PartitionedFactory"
 _UNREACHABLE_MS = 10_000
-"""How long sent data may remain unacknowledged before the connection counts as lost."""
+"""How long sent data may remain unacknowledged before the connection counts as lost, at either end."""
+_NOTICES_LOSS = (
+    f"tcp_user_timeout={_UNREACHABLE_MS}",
+    "tcp_keepalives_idle=5",
+    "tcp_keepalives_interval=2",
+    "tcp_keepalives_count=5",
+)
+"""The server ends a session that long after its client's machine was cut off; it may hold locks."""
 
 
 def open_postgres(settings: LogSettings, *, create: bool) -> LogStore:
     """Open the log in the schema of *settings*; create missing tables if *create* is true."""
     check_packages(settings)
     with _connected(settings) as connection:
-        connection.execute("SELECT pg_advisory_lock(%s)", (_SETUP_LOCK,))
-        if not _exists(connection, settings):
-            _create(connection, settings, create=create)
+        if not _exists(connection, settings):  # else nothing may hold the lock: its machine may be cut off
+            connection.execute("SELECT pg_advisory_lock(%s)", (_SETUP_LOCK,))
+            if not _exists(connection, settings):
+                _create(connection, settings, create=create)
         _check_partitions(connection, settings)
         factory = _postgres(settings, create=False)
     archived = stored_reader(factory, settings.schema_name)
     return LogStore(factory, lambda error: explain(settings, error), archived)
 
 
-def login(settings: LogSettings) -> dict[str, Any]:
-    """The parameters of psycopg's `connect` that name the database and the user of *settings*."""
+def session(*parameters: str) -> str:
+    """The `options` of a connection: *parameters* of the server, such as `lock_timeout=3s`.
+
+    In addition the server ends the session soon, and frees its locks, if the client's machine is cut off.
+    """
+    return " ".join(f"-c {parameter}" for parameter in (*_NOTICES_LOSS, *parameters))
+
+
+def login(settings: LogSettings, *parameters: str) -> dict[str, Any]:
+    """The parameters of psycopg's `connect` for the database of *settings*; see `session`."""
     return {
         "host": settings.host,
         "port": settings.port,
         "dbname": settings.database,
         "user": settings.user,
         "password": settings.password.get_secret_value(),
+        "options": session(*parameters),
     }
 
 
@@ -79,7 +98,7 @@ def _connected(settings: LogSettings) -> Iterator[psycopg.Connection]:
 
     try:
         with connection_class(_statement_timeout_s(settings)).connect(
-            **login(settings), **_deadlines(settings), autocommit=True
+            **{**login(settings), **_deadlines(settings)}, autocommit=True
         ) as connection:
             yield connection
     except (psycopg.Error, PersistenceError) as error:
@@ -150,6 +169,7 @@ def _postgres(settings: LogSettings, *, create: bool) -> Factory:
         "POSTGRES_MAX_OVERFLOW": "8",
         "POSTGRES_LOCK_TIMEOUT": str(settings.lock_timeout_s),
         "POSTGRES_CONNECT_TIMEOUT": str(_CONNECT_TIMEOUT_S),
+        "POSTGRES_IDLE_IN_TRANSACTION_SESSION_TIMEOUT": str(_IDLE_S),
         # Its stored functions insert without the table lock, so tailing readers would miss events.
         "POSTGRES_ENABLE_DB_FUNCTIONS": "no",
     }
@@ -179,13 +199,12 @@ def _deadlines(settings: LogSettings) -> dict[str, Any]:
 
 def _options(settings: LogSettings) -> str:
     """The server's settings for a session."""
-    options = (
-        f"-c synchronous_commit=on -c statement_timeout={_statement_timeout_s(settings)}s"
-        f" -c idle_in_transaction_session_timeout={STATEMENT_TIMEOUT_S}s"
+    return session(
+        "synchronous_commit=on",
+        f"statement_timeout={_statement_timeout_s(settings)}s",
+        f"lock_timeout={settings.lock_timeout_s}s",
+        f"idle_in_transaction_session_timeout={_IDLE_S}s",
     )
-    if settings.partitions == 1:  # the library sets it in each transaction
-        return options
-    return f"{options} -c lock_timeout={settings.lock_timeout_s}s"
 
 
 def _statement_timeout_s(settings: LogSettings) -> int:

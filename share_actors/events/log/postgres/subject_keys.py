@@ -199,9 +199,8 @@ class PostgresKeys:
         )
 
         return connection_class(_TIMEOUT_S).connect(
-            **login(self._settings),
+            **login(self._settings, f"statement_timeout={_TIMEOUT_S}s"),
             connect_timeout=_TIMEOUT_S,
-            options=f"-c statement_timeout={_TIMEOUT_S * 1000}",
             application_name="share-actors subjects",
             autocommit=True,
         )

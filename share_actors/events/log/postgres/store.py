@@ -57,7 +57,8 @@ def open_postgres(settings: LogSettings, *, create: bool) -> LogStore:
     """Open the log in the schema of *settings*; create missing tables if *create* is true."""
     check_packages(settings)
     with _connected(settings) as connection:
-        if not _exists(connection, settings):  # else nothing may hold the lock: its machine may be cut off
+        # Only whoever creates it takes the lock, whose holder may be cut off.
+        if not _exists(connection, settings):
             connection.execute("SELECT pg_advisory_lock(%s)", (_SETUP_LOCK,))
             if not _exists(connection, settings):
                 _create(connection, settings, create=create)

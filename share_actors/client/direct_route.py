@@ -19,7 +19,6 @@ from share_actors.actors.messaging.messages import (
     doubtful_reply,
     in_passing,
 )
-from share_actors.actors.messaging.retries import MAX_WAIT_S
 from share_actors.actors.messaging.routes import Homes, has_moved, may_go_direct
 from share_actors.client.connection import Connection
 from share_actors.errors import Busy, Moved, ShareActorsError, Unavailable
@@ -129,7 +128,7 @@ class DirectRoute:
         if home is None:
             return None
         try:
-            async with asyncio.timeout(MAX_WAIT_S):
+            async with asyncio.timeout(SILENCE_S):
                 host = await self._connection.host(home)
                 return await host.view_here(share_id, context)
         except (Busy, Moved, Unavailable, TimeoutError):

@@ -89,9 +89,10 @@ class Recovery:
         if called is None:  # it has left its node meanwhile
             return False
         try:
-            reasons = await called.wake(entity_ids)
+            until_lost = self._supervisor.losses.until_lost
+            reasons = await until_lost(host, called.wake(entity_ids))
             if any(reasons.values()):
-                may_move = await self._supervisor.upgrades.ask(host, called)
+                may_move = await until_lost(host, self._supervisor.upgrades.ask(host, called))
         except HostLost as lost:
             for entity_id in entity_ids:
                 self._supervisor.forget_home(entity_id, lost)

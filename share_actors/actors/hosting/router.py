@@ -199,7 +199,8 @@ class Router:
         while True:
             name = await self.home(share_id)
             try:
-                return name, await call(self._supervisor.hosts[name])
+                called = call(self._supervisor.hosts[name])
+                return name, await self._supervisor.losses.until_lost(name, called)
             except (HostLost, Moved) as error:
                 self._forget_home(share_id, name, error)
                 if time.monotonic() > deadline:
@@ -218,15 +219,21 @@ class Router:
                 calls.append(self._wait_at_home(pair, timeout_s, caller))
             else:
                 pairs_by_host.setdefault(host, []).append(pair)
-        hosts = self._supervisor.hosts
         calls += [
-            hosts[host].wait(of_host, timeout_s, caller) for host, of_host in pairs_by_host.items()
+            self._wait_in(host, of_host, timeout_s, caller)
+            for host, of_host in pairs_by_host.items()
         ]
         running = [_retrieved(asyncio.ensure_future(call)) for call in calls]
         done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         asked = {pair[0]: host for host, of_host in pairs_by_host.items() for pair in of_host}
         settled = [self._settled(reply, asked) for call in done for reply in self._replies(call)]
         return [reply for reply in settled if reply is not None]
+
+    def _wait_in(
+        self, host: str, pairs: list[tuple[str, str]], timeout_s: float, caller: Caller | None
+    ) -> Awaitable[list[CommandReply]]:
+        called = self._supervisor.hosts[host].wait(pairs, timeout_s, caller)
+        return self._supervisor.losses.until_lost(host, called)
 
     def _settled(self, reply: CommandReply, asked: Mapping[str, str]) -> CommandReply | None:
         """*reply* to a wait for an outcome; None if the next wait will find the entity elsewhere.
@@ -252,14 +259,15 @@ class Router:
         until = time.monotonic() + timeout_s
         while True:
             try:
-                host = self._supervisor.hosts[await self.home(pair[0])]
+                host = await self.home(pair[0])
             except Unavailable:  # its node may come back: the caller asks again after *timeout_s*
                 remaining_s = until - time.monotonic()
                 if remaining_s <= 0:
                     raise
                 await asyncio.sleep(min(remaining_s, MAX_RETRY_S))
             else:
-                return await host.wait([pair], max(until - time.monotonic(), 0.0), caller)
+                remaining_s = max(until - time.monotonic(), 0.0)
+                return await self._wait_in(host, [pair], remaining_s, caller)
 
     def _replies(self, call: asyncio.Future[list[CommandReply]]) -> list[CommandReply]:
         """What *call* returned: nothing if its host is lost, or if the entity can have none now."""

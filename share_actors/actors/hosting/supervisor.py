@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import Any, TypeVar
 
 from share_actors.actors.hosting import host_calls
@@ -15,8 +14,6 @@ from share_actors.actors.hosting.directory import HostDirectory, newest_homes
 from share_actors.actors.hosting.nodes import NodeWatch
 from share_actors.actors.hosting.timings import SupervisorTimings
 from share_actors.actors.hosting.upgrades import Upgrades
-from share_actors.actors.messaging.batch import in_parts
-from share_actors.actors.messaging.coalescer import Coalescer
 from share_actors.actors.messaging.messages import CommandMessage, CommandReply
 from share_actors.actors.ports import CallUnderWay, Cluster, Host, HostLost, HostReport, node_of
 from share_actors.config import HostingSettings
@@ -43,7 +40,8 @@ class Supervisor:
         self.host_lost = asyncio.Event()
         """Set when a host is lost; whoever waits for it clears it."""
         self.stopping = False
-        self._lanes: dict[tuple[str, bool], Coalescer[CommandMessage, CommandReply]] = {}
+        self.losses = host_calls.Losses()
+        self._lanes = host_calls.Lanes(self.losses)
         self.reports: dict[str, HostReport] = {}  # the last one of each
         self._node_ids: dict[str, str] = {}
         """On which node each host was when it last reported."""
@@ -132,8 +130,7 @@ class Supervisor:
         """Supervise *host* from now on; without a *report* it counts as lost."""
         if name not in self.hosts:
             self.hosts[name] = host
-            for wait in (True, False):  # so that no receipt waits for the outcomes of others
-                self._lanes[name, wait] = Coalescer(partial(in_parts, host), lanes=2)
+            self._lanes.open(name, host)
             self._watches[name] = self.spawn(self._watch(name))
         self.directory.add(name, entity_ids, node_of(name))
         self._heard_at[name] = time.monotonic()
@@ -188,8 +185,7 @@ class Supervisor:
 
         *taken* is called once it is recorded, or has its reply.
         """
-        lane = self._lanes.get((host, message.wait))
-        return host_calls.ended(host) if lane is None else lane.put(message, taken)
+        return self._lanes.send(host, message, taken)
 
     async def place(
         self, entity_id: str, *, dedicated: bool = False, node: str | None = None
@@ -230,7 +226,8 @@ class Supervisor:
         self.directory.remove(name)
         for known in (self.hosts, self.reports, self._node_ids, self._heard_at):
             known.pop(name, None)
-        self._lanes = {key: lane for key, lane in self._lanes.items() if key[0] != name}
+        self._lanes.close(name)
+        self.losses.end(name)
         self.host_lost.set()
 
     def forget_home(self, entity_id: str, error: BaseException | None) -> None:
@@ -246,6 +243,7 @@ class Supervisor:
         if name in self.directory.hosts:
             logger.warning("share actor %s died; its shares move", name)
             self.directory.lost(name)
+            self.losses.end(name)
             self.reports.pop(name, None)
             self.host_lost.set()
 
@@ -339,12 +337,14 @@ class Supervisor:
     async def under_way(self, names: Iterable[str] | None = None) -> list[CallUnderWay]:
         """The driver calls that are under way in all hosts, or in these, that can be reached."""
         hosts = self.hosts.values() if names is None else map(self.hosts.__getitem__, names)
-        calls = await asyncio.gather(*map(host_calls.under_way, hosts))
+        limit_s = self._settings.unresponsive_s
+        calls = await asyncio.gather(*(host_calls.under_way(host, limit_s) for host in hosts))
         return [call for of_host in calls for call in of_host]
 
     async def stop(self, timeout_s: float | None = None) -> list[CallUnderWay]:
         """Stop every host, so that it leaves its log in order; returns the calls that were cut off."""
         self.stopping = True
-        stops = [host_calls.stop(host, timeout_s) for host in self.hosts.values()]
+        limit_s = self._settings.unresponsive_s + host_calls.STOP_S + (timeout_s or 0.0)
+        stops = [host_calls.stop(host, timeout_s, limit_s) for host in self.hosts.values()]
         cut_off = await asyncio.gather(*stops)
         return [call for of_host in cut_off for call in of_host]

@@ -24,7 +24,7 @@ from share_actors.actors.scheduling.pool_stats import BackendReports, StatsUpdat
 from share_actors.actors.scheduling.scheduler import Scheduler
 from share_actors.config import Config
 from share_actors.drivers.abilities import BackendObject
-from share_actors.errors import NotFound
+from share_actors.errors import NotFound, Unavailable
 from share_actors.values import BackendReport, RoomTaken, Share, ShareClient, ShareUsage
 
 logger = logging.getLogger(__name__)
@@ -150,7 +150,15 @@ class BackendVerbs:
         absence = self._absence(backend)
         if absence is not None:
             return silent_report(backend, absence, self._backend_reports.latest(backend))
-        return await self._publish_now(backend)
+        limit_s = self._config.backends[backend].timeout_s + self._config.hosting.unresponsive_s
+        try:
+            async with asyncio.timeout(limit_s):
+                return await self._publish_now(backend)
+        except TimeoutError:
+            silence = f"its stats actor has not answered for {limit_s:g} s"
+        except Unavailable as error:
+            silence = error.message
+        return silent_report(backend, silence, self._backend_reports.latest(backend))
 
     async def _publish_now(self, backend: str) -> BackendReport:
         stats = await self._stats_of(backend)
@@ -260,10 +268,19 @@ class BackendVerbs:
         self._evacuation.replace_hosts_on(former.values())
         for name in former:
             await self._move_stats(name, was_lost=self._is_absent(former[name]))
-        for name in set(difference["changed"]) - former.keys():
-            if self._absence(name) is None:  # else it loads the configuration when it is restarted
-                await (await self._stats_of(name)).reconfigure(config)
+        changed = set(difference["changed"]) - former.keys()
+        await asyncio.gather(*(self._reconfigure_stats(name, config) for name in changed))
         return difference
+
+    async def _reconfigure_stats(self, backend: str, config: Config) -> None:
+        """Have the stats actor of *backend* use *config*; a silent one is started again, and loads it."""
+        if self._absence(backend) is not None:  # it loads it when it is restarted
+            return
+        stats = await self._stats_of(backend)
+        try:
+            await self._supervisor.answer(stats.reconfigure(config))
+        except TimeoutError:
+            await self._move_stats(backend, was_lost=True)
 
     async def _apply(self, config: Config) -> dict[str, str | None]:
         """Make *config* that of the manager and of every host; the former nodes of moved backends."""
@@ -278,8 +295,10 @@ class BackendVerbs:
         self._router.reconfigure(self._config)
         for name, host in list(self._supervisor.hosts.items()):
             if not self._supervisor.is_on_lost_node(name):
-                with suppress(HostLost):  # when restarted, it loads the saved configuration
-                    await host.reconfigure(config)
+                with suppress(
+                    HostLost, TimeoutError
+                ):  # restarted, it loads the saved configuration
+                    await self._supervisor.answer(host.reconfigure(config))
         now = self._config.backends
         return {n: node for n, node in former.items() if n in now and now[n].node != node}
 

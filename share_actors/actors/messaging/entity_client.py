@@ -31,6 +31,8 @@ T = TypeVar("T")
 V = TypeVar("V", bound=Frozen)
 POLL_S = 10.0
 """How long one call waits for an outcome before the next call continues to wait."""
+LIMIT_S = 90.0
+"""How long one call may take, also to an actor that waits for hosts; its connection may be cut."""
 RETRY_PAUSE_S = 0.2
 """The pause before a call is repeated while the manager can't be reached."""
 
@@ -121,14 +123,15 @@ def _elevated(context: RequestContext) -> Sender:
 async def _retry_while_busy(call: Callable[[], Awaitable[T]]) -> T:
     """The result of *call*, repeated while the manager is busy or being restarted.
 
-    There is no limit of its own: the caller's deadline cancels it.
+    There is no limit of all tries together: the caller's deadline cancels it.
     """
     while True:
         try:
-            result = await call()
+            async with asyncio.timeout(LIMIT_S):
+                result = await call()
         except Busy as error:
             await asyncio.sleep(error.retry_after)
-        except Unavailable:
+        except (Unavailable, TimeoutError):
             await asyncio.sleep(RETRY_PAUSE_S)
         else:
             pause_s = _retry_pause_s(result)

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from share_actors.values import Forgetting as Forgetting
     from share_actors.values import Page as Page
     from share_actors.values import RequestContext as RequestContext
+    from share_actors.values import ResourceLock as ResourceLock
     from share_actors.values import SecurityService as SecurityService
     from share_actors.values import Share as Share
     from share_actors.values import ShareClient as ShareClient
@@ -72,11 +73,11 @@ __all__ = [
     "Ambiguous",
     "AuditSettings",
     "BackendDifference",
-    "CapacityPoint",
     "BackendReport",
     "BackendSettings",
     "BulkResult",
     "Busy",
+    "CapacityPoint",
     "Config",
     "ConfigError",
     "DataSubject",
@@ -103,6 +104,7 @@ __all__ = [
     "Receipt",
     "Refused",
     "RequestContext",
+    "ResourceLock",
     "SchedulerSettings",
     "SecurityService",
     "ServerSettings",
@@ -180,6 +182,7 @@ _MODULES = {
         "Page",
         "RequestContext",
         "SecurityService",
+        "ResourceLock",
         "Share",
         "ShareClient",
         "ShareNetwork",

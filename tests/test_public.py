@@ -48,6 +48,7 @@ PUBLIC_NAMES = {
         "Receipt",
         "Refused",
         "RequestContext",
+        "ResourceLock",
         "SchedulerSettings",
         "SecurityService",
         "ServerSettings",

@@ -97,7 +97,8 @@ def _of_share_itself(state: ShareState, gone: bool) -> Iterator[Exit]:
     at_work = share.pending(state) is not None or _waits_for_clones(state)
     if at_work and (not gone or state.doing == "forget"):
         yield Exit(verb="wait", of="share", id=share_id, how="wait: its work goes on by itself")
-    if state.share.status == "available" and not _failed(state) and not gone:
+    in_order = state.share.status in ("available", "soft_deleted")
+    if in_order and not _failed(state) and not gone:
         return
     for candidate in _SHARE:
         if gone and candidate.verb not in ("unmanage", "forget"):

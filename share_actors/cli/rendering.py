@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from share_actors.cli.output import escape, format_time
 from share_actors.cli.session import Session
-from share_actors.cli.tables import HISTORY, RULES, SHARE_SNAPSHOTS
+from share_actors.cli.tables import HISTORY, LOCKS, RULES, SHARE_SNAPSHOTS
 from share_actors.values import AccessRule, Share, ShareUsage, Snapshot, Value
 from share_actors.values.mount import is_for_world, mount_command
 from share_actors.values.secret import SHOWN
@@ -47,9 +47,11 @@ SHARE_FIELDS = (
     "created_at",
     "status",
     "status_reason",
+    "scheduled_to_be_deleted_at",
     "export_locations",
     "access_rules",
     "snapshots",
+    "locks",
 )
 """The fields of a share in the order in which they are printed."""
 
@@ -58,7 +60,7 @@ SHARE_FIELDS = (
 def share_document(share: Share, receipt: dict[str, Any] | None = None) -> dict[str, Any]:
     """The share as JSON, with Manila's field names."""
     fields = share.model_dump(mode="json")
-    document = {name: fields[name] for name in SHARE_FIELDS}
+    document = {name: fields[name] for name in SHARE_FIELDS if name in fields}
     for location, shown in zip(share.export_locations, document["export_locations"], strict=True):
         shown["mount"] = mount_command(share, location)
     document["access_rules"] = [rule_document(rule) for rule in share.access_rules]
@@ -73,12 +75,13 @@ def print_share(session: Session, share: Share) -> None:
     fields["export_locations"] = tuple(e.path for e in share.export_locations)
     mounts = (mount_command(share, location) for location in share.export_locations)
     fields["mount"] = tuple(filter(None, mounts))
-    for section in ("access_rules", "snapshots"):
+    for section in ("access_rules", "snapshots", "locks"):
         fields.pop(section, None)
     output = session.output
     output.print_fields({name: value for name, value in fields.items() if value})
     output.print_section(RULES, share.access_rules)
     output.print_section(SHARE_SNAPSHOTS, share.snapshots)
+    output.print_section(LOCKS, share.locks)
 
 
 def rule_document(rule: AccessRule) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from share_actors.cli.output.columns import WIDE, Column, Table
-from share_actors.values import AccessRule, Share, ShareType
+from share_actors.values import AccessRule, ResourceLock, Share, ShareType
 from share_actors.values.mount import is_for_world
 
 if TYPE_CHECKING:
@@ -54,6 +54,14 @@ def _client(rule: AccessRule) -> str:
     return f"{rule.access_to} (world)" if is_for_world(rule) else rule.access_to
 
 
+def _locked(lock: ResourceLock) -> str:
+    return "deletion" if lock.access_id is None else f"rule {lock.access_id}"
+
+
+def _locked_by(lock: ResourceLock) -> str:
+    return f"{lock.user_id} (admin)" if lock.by_admin else lock.user_id
+
+
 RULES = Table(
     "access rule",
     group="rule",
@@ -64,6 +72,16 @@ RULES = Table(
         Column("LEVEL", "access_level", "word", 1),
         Column("STATE", "state", "word", 2),
         Column("REASON", "reason", "text", 4, lambda rule: rule.reason or rule.warning),
+    ),
+)
+LOCKS = Table(
+    "lock",
+    (
+        Column("LOCK", "id", "id", 0),
+        Column("AGAINST", "access_id", "word", 1, shown=_locked),
+        Column("BY", "user_id", "word", 2, shown=_locked_by),
+        Column("REASON", "reason", "text", 3),
+        Column("CREATED", "created_at", "time", 4),
     ),
 )
 NETWORKS = Table(

@@ -89,4 +89,4 @@ def _share_shown(share: Share, *, whole: bool) -> Share:
             if locations == share.export_locations
             else share.replace(export_locations=locations)
         )
-    return share.replace(export_locations=locations, access_rules=(), snapshots=())
+    return share.replace(export_locations=locations, access_rules=(), snapshots=(), locks=())

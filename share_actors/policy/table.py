@@ -18,6 +18,11 @@ COMMANDS: Mapping[str, Role] = MappingProxyType(
         "share.create": _MEMBER,
         "share.create_public": _ADMIN,
         "share.delete": _MEMBER,
+        "share.soft_delete": _MEMBER,
+        "share.restore": _MEMBER,
+        "share.lock": _MEMBER,
+        "share.unlock": _MEMBER,
+        "share.lock_by_admin": _ADMIN,
         "share.change": _MEMBER,
         "share.change_public": _ADMIN,
         "share.extend": _MEMBER,
@@ -68,6 +73,7 @@ CREATIONS = frozenset(
 INTERNAL = frozenset(
     (
         "share.ensure",
+        "share.delete_due",
         "snapshot.hold",
         "snapshot.release",
         "share.change_backend",

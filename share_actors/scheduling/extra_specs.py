@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Literal
 
 from share_actors.values import ShareType, parse_bool, parse_number
+from share_actors.values.checks.durations import DURATION, parse_duration
 from share_actors.values.manila import (
     EXTRA_SPECS,
     OPERATORS,
@@ -20,6 +22,9 @@ _GLUED = re.compile(r"(<(?:in|or)>|s?(?:[=!<>]=|[<>])|=)\S")
 _ANGLE = re.compile(r"<[\w-]+>")
 MIN_SIZE, MAX_SIZE = "provisioning:min_share_size", "provisioning:max_share_size"
 MAX_EXTEND_SIZE = "provisioning:max_share_extend_size"
+GRACE_PERIOD = "deletion:grace_period"
+MAX_GRACE = timedelta(days=3660)
+"""The longest grace period of a deletion."""
 MISSING = object()
 """What `lookup` returns for a capability that is not reported."""
 
@@ -56,6 +61,14 @@ def _check_spec(key: str, value: str) -> None:
         raise ValueError(f"{key}: {value!r} is not a list of zones separated by commas")
     elif spec.values == "replication" and value not in REPLICATION_TYPES:
         raise ValueError(f"{key}: {value!r} is not one of {', '.join(REPLICATION_TYPES)}")
+    elif spec.values == "duration":
+        _check_grace(key, value)
+
+
+def _check_grace(key: str, value: str) -> None:
+    grace = parse_duration(value)
+    if grace is None or not timedelta(0) < grace <= MAX_GRACE:
+        raise ValueError(f"{key}: {value!r} is not {DURATION}, at most {MAX_GRACE.days}d")
 
 
 def check_requirement(key: str, required: str) -> None:
@@ -175,6 +188,11 @@ def zones_of(share_type: ShareType | None) -> tuple[str, ...]:
     """Return the zones that shares of this type may be in; none: any."""
     text = "" if share_type is None else share_type.extra_specs.get("availability_zones", "")
     return tuple(zone.strip() for zone in text.split(",") if zone.strip())
+
+
+def grace_period(specs: Mapping[str, str]) -> timedelta | None:
+    """Return for how long shares with these extra specs are kept after their deletion; None: they are not."""
+    return parse_duration(specs.get(GRACE_PERIOD, ""))
 
 
 Operation = Literal["create", "extend", "admin extend", "shrink"]

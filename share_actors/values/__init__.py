@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from share_actors.values.share import ExportLocation as ExportLocation
     from share_actors.values.share import Protocol as Protocol
     from share_actors.values.share import RequestedSpec as RequestedSpec
+    from share_actors.values.share import ResourceLock as ResourceLock
     from share_actors.values.share import RuleState as RuleState
     from share_actors.values.share import Share as Share
     from share_actors.values.share import ShareRule as ShareRule
@@ -114,6 +115,7 @@ _MODULES = {
         "MAX_SIZE_GIB",
         "Protocol",
         "RequestedSpec",
+        "ResourceLock",
         "RuleState",
         "Share",
         "ShareRule",

@@ -229,7 +229,7 @@ OPERATORS: Mapping[str, Operator] = {
 class ExtraSpec(NamedTuple):
     """An extra spec with a meaning of its own: what it may be, and what it does."""
 
-    values: Literal["boolean", "size", "zones", "replication", "text"]
+    values: Literal["boolean", "size", "zones", "replication", "text", "duration"]
     meaning: str
 
 
@@ -247,6 +247,9 @@ EXTRA_SPECS: Mapping[str, ExtraSpec] = {
     ),
     "provisioning:max_share_extend_size": ExtraSpec(
         "size", "Shares are extended no larger by admins of the system."
+    ),
+    "deletion:grace_period": ExtraSpec(
+        "duration", "Deleted shares are kept for this long, such as `7d`, and can be restored."
     ),
     "provisioning:mount_point_prefix": ExtraSpec("text", "Has no effect here."),
 }

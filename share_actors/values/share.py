@@ -27,6 +27,7 @@ ShareStatus = Literal[
     "extending",
     "shrinking",
     "reverting",
+    "soft_deleted",
     "deleting",
     "deleted",
     "error",
@@ -50,6 +51,10 @@ SnapshotStatus = Literal[
     "unmanage_error",
 ]
 SnapshotDoing = Literal["create", "delete", "manage", "unmanage"]
+
+
+_IF_SET = Field(exclude_if=lambda value: not value)
+"""Left out of the JSON of a share without it, so that events that hold a share stay as they are."""
 
 
 class ExportLocation(Value):
@@ -106,6 +111,20 @@ class Snapshot(Value):
     def alone(self) -> Snapshot:
         """The snapshot without its rules and export locations."""
         return self.replace(access_rules=(), export_locations=())
+
+
+class ResourceLock(Value):
+    """A lock of a share against deletion, or of its access rule `access_id` against removal.
+
+    `by_admin`: only an administrator can remove it.
+    """
+
+    id: str
+    access_id: str | None = None
+    reason: str | None = None
+    by_admin: bool = False
+    user_id: str = ""
+    created_at: datetime | None = None
 
 
 class ShareSpec(Value):
@@ -168,6 +187,9 @@ class Share(ShareSpec):
     export_locations: tuple[ExportLocation, ...] = ()
     access_rules: tuple[AccessRule, ...] = ()
     snapshots: tuple[Snapshot, ...] = ()
+    scheduled_to_be_deleted_at: Annotated[datetime | None, _IF_SET] = None
+    """When a softly deleted share is deleted, unless it is restored before."""
+    locks: Annotated[tuple[ResourceLock, ...], _IF_SET] = ()
     extra_specs: dict[str, str] = Field(default_factory=dict, exclude=True, repr=False)
     """Those of its share type when it was requested: for drivers only."""
 

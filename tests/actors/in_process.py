@@ -32,6 +32,7 @@ WHO = Sender.of(RequestContext(user_id="alice", project_id="demo", is_admin=True
 FAST = ManagerTimings(
     silence_check_s=0.1,
     ensure_check_s=0.1,
+    due_check_s=0.1,
     supervisor=SupervisorTimings(report_every_s=0.05),
 )
 STATS_RETRY_S = 0.1

@@ -79,6 +79,8 @@ def example(kind: Any) -> Any:
         "old": "b",
         "new": "c",
         "number": 1,
+        "lock_id": "l1",
+        "grace_s": 60,
         "location": "/srv/s1",
         "node": ClusterNode(id="a1", name="rack", address="10.0.0.2"),
         "configured": "near",

@@ -20,6 +20,7 @@ from share_actors.actors.manager.backend_verbs import BackendVerbs
 from share_actors.actors.manager.exit_verbs import ExitVerbs
 from share_actors.actors.manager.manage_verbs import ManageVerbs
 from share_actors.actors.manager.node_verbs import NodeVerbs
+from share_actors.actors.manager.protection_verbs import ProtectionVerbs
 from share_actors.actors.manager.share_verbs import ManagerVerbs
 from share_actors.actors.manager.snapshot_verbs import SnapshotVerbs
 from share_actors.client import (
@@ -38,6 +39,7 @@ from share_actors.client.share import actor as share_actor
 from share_actors.client.share import changes as share_changes
 from share_actors.client.share import exits as share_exits
 from share_actors.client.share import handle as share
+from share_actors.client.share import protection as share_protection
 from share_actors.client.share import snapshots as share_snapshots
 from share_actors.client.share import watching as share_watching
 from share_actors.drivers import errors as port_errors
@@ -63,9 +65,11 @@ from tests.tenants.matrix import MATRIX
 PARTS = (
     share_snapshots.AsyncShareSnapshots,
     share_changes.AsyncShareChanges,
+    share_protection.AsyncShareProtection,
     share_exits.AsyncShareExits,
     share_snapshots.ShareSnapshots,
     share_changes.ShareChanges,
+    share_protection.ShareProtection,
     share_exits.ShareExits,
     share_watching.AsyncShareWatching,
     share_watching.ShareWatching,
@@ -262,6 +266,7 @@ SECTIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "manager.md": {
         "verbs": members(ManagerVerbs),
         "manage verbs": members(ManageVerbs),
+        "protection verbs": members(ProtectionVerbs),
         "snapshot verbs": members(SnapshotVerbs),
         "backend verbs": members(BackendVerbs),
         "exit verbs": members(ExitVerbs),

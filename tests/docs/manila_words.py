@@ -23,6 +23,7 @@ _SPEC_VALUES = {
     "size": "whole GiB, 1 or more",
     "zones": "zones, separated by commas",
     "replication": ", ".join(f"`{kind}`" for kind in REPLICATION_TYPES),
+    "duration": "a number and `m`, `h`, `d` or `w`",
     "text": "text",
 }
 _OPERANDS = {"number": "a number", "text": "text", "boolean": "true or false", "choices": "text"}

@@ -12,6 +12,7 @@ from share_actors.events.share import (
     server_attachment,
     unknown_deletion,
 )
+from share_actors.events.share.protection import locks, soft_deletion
 from share_actors.events.share.snapshot import access as snapshot_access
 from share_actors.events.share.snapshot import messages as snapshot_messages
 from share_actors.values import ExportLocation, ShareServer, ShareSpec
@@ -109,6 +110,24 @@ MANAGE_SENTENCES: list[tuple[Event, str]] = [
         f"{alice} changed its properties: name 'a', no description, seen by its project,"
         " metadata {'k': 'v'}",
     ),
+    (
+        locks.ShareLocked(
+            lock_id="l", access_id=None, reason="payroll", by_admin=True, user_id="alice", at=NOON
+        ),
+        f"{alice} locked it against deletion as an administrator (lock l): payroll",
+    ),
+    (
+        locks.ShareLocked(
+            lock_id="l", access_id="a", reason=None, by_admin=False, user_id="alice", at=NOON
+        ),
+        f"{alice} locked access rule a (lock l)",
+    ),
+    (locks.ShareUnlocked(lock_id="l"), f"{alice} removed lock l"),
+    (
+        soft_deletion.ShareSoftDeleted(until=NOON, cascade=True),
+        f"{alice} asked to delete it with its snapshots at 2026-03-01 12:00:00 UTC, unless it is restored",
+    ),
+    (soft_deletion.ShareRestored(ensure=True), f"{alice} restored it"),
     (
         snapshot_messages.SnapshotForgotten(snapshot_id="n", reason="lost"),
         f"{alice} had snapshot n forgotten, without a driver call: lost",

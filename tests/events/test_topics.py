@@ -19,10 +19,11 @@ network.change_backend network.create network.delete network.grant_addresses net
 network.release_addresses network.remove_security_service network.retire_server network.turn_away
 node.accept node.drain node.forget node.report node.undrain server.attach_share server.change_backend
 server.delete server.detach_share server.forget server.retry share.change share.change_backend
-share.create share.delete share.delete_unknown share.ensure share.extend share.forget share.manage
-share.reapply share.retry share.revert share.shrink share.unmanage snapshot.allow_access snapshot.create
-snapshot.delete snapshot.delete_unknown snapshot.deny_access snapshot.forget snapshot.hold
-snapshot.manage snapshot.release snapshot.unmanage type.change type.create type.delete
+share.create share.delete share.delete_due share.delete_unknown share.ensure share.extend share.forget
+share.lock share.manage share.reapply share.restore share.retry share.revert share.shrink
+share.soft_delete share.unlock share.unmanage snapshot.allow_access snapshot.create snapshot.delete
+snapshot.delete_unknown snapshot.deny_access snapshot.forget snapshot.hold snapshot.manage
+snapshot.release snapshot.unmanage type.change type.create type.delete
 """
 
 
@@ -31,7 +32,7 @@ def test_exactly_these_commands_can_be_sent() -> None:
 
 
 def test_each_event_topic_names_one_class() -> None:
-    assert len({*EVENTS.values()}) == len(EVENTS) == 100
+    assert len({*EVENTS.values()}) == len(EVENTS) == 104
 
 
 def test_a_command_that_is_never_sent_has_no_topic() -> None:

@@ -40,6 +40,7 @@ REFUSALS = ("refused", "not_found")
 RESTING = (
     "absent",
     "available",
+    "soft_deleted",
     "error",
     "reverting_error",
     "deleted",

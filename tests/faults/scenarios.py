@@ -9,8 +9,12 @@ from share_actors.events.share.manage import UnmanageShare
 from share_actors.events.share.messages import (
     DeleteShare,
     ExtendShare,
+    LockShare,
+    RestoreShare,
     RevertToSnapshot,
     ShrinkShare,
+    SoftDeleteShare,
+    UnlockShare,
 )
 from share_actors.events.share.snapshot.access import AllowSnapshotAccess, DenySnapshotAccess
 from share_actors.events.share.snapshot.messages import (
@@ -27,6 +31,8 @@ bob = AllowAccess(access_id="b", access_type="user", access_to="bob", access_lev
 take = CreateSnapshot(snapshot_id="n", at=EPOCH)
 reader = AllowSnapshotAccess(snapshot_id="n", access_id="r", access_type="user", access_to="carol")
 no_reader = DenySnapshotAccess(snapshot_id="n", access_id="r")
+lock = LockShare(lock_id="l", at=EPOCH)
+soft = SoftDeleteShare(grace_s=86400, at=EPOCH)
 made: Groups = ((create(2),),)
 
 SCENARIOS: dict[str, Groups] = {
@@ -58,5 +64,9 @@ SCENARIOS: dict[str, Groups] = {
     "allow while creating": ((create(2), alice),),
     "delete while creating": ((create(2), DeleteShare()),),
     "delete while extending": (*made, (ExtendShare(size=3), DeleteShare())),
+    "delete softly": (*made, (alice, soft)),
+    "delete softly and restore": (*made, (soft,), (RestoreShare(),)),
+    "delete softly and then at once": (*made, (soft,), (DeleteShare(now=True),)),
+    "lock and delete": (*made, (lock,), (DeleteShare(),), (UnlockShare(lock_id="l"),)),
     "all at once": (*made, (ExtendShare(size=3), alice, bob), (take, DenyAccess(access_id="b"))),
 }

@@ -35,6 +35,7 @@ from share_actors.events.share import (
     unknown_deletion,
 )
 from share_actors.events.share import messages as share
+from share_actors.events.share.protection import locks, soft_deletion
 from share_actors.events.share.snapshot import access as snapshot_access
 from share_actors.events.share.snapshot import cloning, holds
 from share_actors.events.share.snapshot import messages as snapshot_messages
@@ -236,6 +237,17 @@ EXAMPLES: tuple[Event, ...] = (
     properties.ShareChanged(
         name="archive", description=None, is_public=True, metadata={"team": "web"}
     ),
+    locks.ShareLocked(
+        lock_id="lock-1",
+        access_id="r1",
+        reason="used by the payroll",
+        by_admin=False,
+        user_id="alice",
+        at=AT,
+    ),
+    locks.ShareUnlocked(lock_id="lock-1"),
+    soft_deletion.ShareSoftDeleted(until=AT, cascade=True),
+    soft_deletion.ShareRestored(ensure=True),
     server_attachment.ShareServerAcquired(server=_SERVER),
     server_attachment.ShareDestroyed(),
     ensure.ShareEnsureRequested(info="a1b2"),

@@ -49,6 +49,7 @@ VALID: dict[str, Any] = {
     "stream": f"share-{NEW}",
     "to": "alice",
     "rule": NEW,
+    "lock": NEW,
     "snapshot": NEW,
     "provider_location": "/old",
     "cidr": "10.0.0.0/24",

@@ -15,6 +15,7 @@ from share_actors.actors.manager.exit_verbs import ExitVerbs
 from share_actors.actors.manager.manage_verbs import ManageVerbs
 from share_actors.actors.manager.manager import ManagerActor
 from share_actors.actors.manager.node_verbs import NodeVerbs
+from share_actors.actors.manager.protection_verbs import ProtectionVerbs
 from share_actors.actors.manager.request_spec import PROPERTIES, SYNONYMS
 from share_actors.actors.manager.share_verbs import ManagerVerbs
 from share_actors.actors.manager.snapshot_verbs import SnapshotVerbs
@@ -23,7 +24,15 @@ from tests.input.conftest import Tried
 from tests.input.signatures import Argument, arguments
 from tests.input.values import ANYTHING, CORE
 
-PARTS = (ManagerVerbs, SnapshotVerbs, ManageVerbs, ExitVerbs, BackendVerbs, NodeVerbs)
+PARTS = (
+    ManagerVerbs,
+    ProtectionVerbs,
+    SnapshotVerbs,
+    ManageVerbs,
+    ExitVerbs,
+    BackendVerbs,
+    NodeVerbs,
+)
 CALLS_OF_CLIENTS = ("submit", "wait")
 """They take batches of messages, which only this package's client makes."""
 MORE = tuple(sorted({*PROPERTIES, *SYNONYMS, "backend"}))
@@ -35,6 +44,8 @@ ARGUMENTS = tuple(
 VALID: dict[str, Any] = {
     "context": None,
     "new_size": 3,
+    "lock_id": str(uuid4()),
+    "grace_s": 60,
     "access_type": "user",
     "access_to": "alice",
     "provider_location": "/old",
@@ -93,6 +104,10 @@ ON_A_SHARE: dict[str, dict[str, Any]] = {
     "extend_share": {"new_size": 5},
     "shrink_share": {"new_size": 1},
     "revert_to_snapshot": {"snapshot_id": str(uuid4())},
+    "soft_delete_share": {"grace_s": 60},
+    "restore_share": {},
+    "lock_share": {"lock_id": str(uuid4())},
+    "unlock_share": {"lock_id": str(uuid4())},
     "retry_share": {},
     "reapply_share": {},
     "unmanage_share": {},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.tenants.callers import Blue
 
 Attempt = Callable[[ShareSystem], Any]
 _numbers = count()
+HOUR = timedelta(hours=1)
 
 YES, FORBIDDEN, NOT_FOUND = "yes", "forbidden", "not found"
 
@@ -50,6 +52,18 @@ def _deny_reader(blue: Blue) -> Attempt:
     share, snapshot = blue.snapped()
     rule = blue.user.share(share).allow_snapshot_access(snapshot, "alice")
     return lambda user: _handle(user, share).deny_snapshot_access(snapshot, rule)
+
+
+def _restore(blue: Blue) -> Attempt:
+    share = blue.share()
+    blue.user.share(share).delete(after=HOUR)
+    return lambda user: _handle(user, share).restore()
+
+
+def _unlock(blue: Blue) -> Attempt:
+    share = blue.share()
+    lock = blue.user.share(share).lock()
+    return lambda user: _handle(user, share).unlock(lock)
 
 
 def _show_snapshot(blue: Blue) -> Attempt:
@@ -261,6 +275,14 @@ MATRIX: dict[str, tuple[Callable[[Blue], Attempt], tuple[str, ...]]] = {
     "allow access": (_share(lambda share: share.allow_access("bob")), CHANGE),
     "deny access": (_deny, CHANGE),
     "delete a share": (_share(lambda share: share.delete()), CHANGE),
+    "delete a share softly": (_share(lambda share: share.delete(after=HOUR)), CHANGE),
+    "restore a share": (_restore, CHANGE),
+    "lock a share": (_share(lambda share: share.lock("payroll")), CHANGE),
+    "lock a share as an administrator": (
+        _share(lambda share: share.lock(by_admin=True)),
+        (FORBIDDEN, FORBIDDEN, YES, NOT_FOUND, YES),
+    ),
+    "unlock a share": (_unlock, CHANGE),
     "unmanage a share": (_share(lambda share: share.unmanage()), OPERATE),
     "forget a share": (_share(lambda share: share.forget("lost")), OPERATE),
     "manage a share": (

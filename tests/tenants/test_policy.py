@@ -42,7 +42,7 @@ operations = st.sampled_from([*sorted(OPERATIONS), *sorted(INTERNAL), "unknown"]
 owners = st.builds(Owner, projects, st.lists(projects).map(tuple), st.booleans())
 
 
-PUBLISHING = {"share.create_public", "share.change_public"}
+PUBLISHING = {"share.create_public", "share.change_public", "share.lock_by_admin"}
 """Operations that are no commands of their own."""
 
 

@@ -7,7 +7,7 @@ parameter.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import assert_type
 
 import ray
@@ -26,6 +26,7 @@ from share_actors import (
     Page,
     Receipt,
     RequestContext,
+    ResourceLock,
     SecurityService,
     Share,
     ShareActorsError,
@@ -223,6 +224,11 @@ def use_share(share: ShareHandle) -> None:
     share.forget_snapshot(snapshot, "lost")
     assert_type(share.forget("lost", timeout=1.0), ShareHandle)
     assert_type(share.delete(cascade=True), ShareHandle)
+    assert_type(share.delete(after=timedelta(days=7)), ShareHandle)
+    assert_type(share.restore(timeout=1.0), ShareHandle)
+    assert_type(share.lock("payroll", rule="rule-1", by_admin=True), ResourceLock)
+    assert_type(share.locks, tuple[ResourceLock, ...])
+    assert_type(share.unlock("lock-1", by_admin=True), ShareHandle)
     assert_type(share.history(), list[Recorded])
     assert_type(share.clients(), Sequence[ShareClient])
     usage = share.usage()
@@ -254,6 +260,9 @@ def use_share_actor(actor: ShareActor) -> None:
     assert_type(ray.get(actor.extend.remote(2)), Share)
     assert_type(ray.get(actor.shrink.remote(1)), Share)
     assert_type(ray.get(actor.revert_to.remote(snapshot)), Share)
+    assert_type(ray.get(actor.restore.remote()), Share)
+    assert_type(ray.get(actor.lock.remote("payroll")), ResourceLock)
+    assert_type(ray.get(actor.unlock.remote("lock-1")), Share)
     assert_type(ray.get(actor.retry.remote()), Share)
     assert_type(ray.get(actor.reapply.remote()), Share)
     assert_type(ray.get(actor.unmanage.remote()), Share)
@@ -447,6 +456,10 @@ async def use_asynchronous_share(share: AsyncShare) -> None:
     assert_type(await share.extend(2), AsyncShare)
     assert_type(await share.shrink(1), AsyncShare)
     assert_type(await share.revert_to("snap-1"), AsyncShare)
+    assert_type(await share.restore(), AsyncShare)
+    assert_type(await share.lock(), ResourceLock)
+    assert_type(share.locks, tuple[ResourceLock, ...])
+    assert_type(await share.unlock("lock-1"), AsyncShare)
     assert_type(await share.retry(), AsyncShare)
     assert_type(await share.reapply(), AsyncShare)
     assert_type(await share.unmanage(), AsyncShare)

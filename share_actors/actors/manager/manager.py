@@ -28,6 +28,7 @@ from share_actors.actors.manager.metrics import BackendFigures, ManagerFigures, 
 from share_actors.actors.manager.middleware import LEDGER_TOPICS, Middleware
 from share_actors.actors.manager.node_verbs import NodeVerbs
 from share_actors.actors.manager.periodic_tasks import PeriodicTasks
+from share_actors.actors.manager.protection_verbs import ProtectionVerbs
 from share_actors.actors.manager.recipients import misdirection
 from share_actors.actors.manager.references import References
 from share_actors.actors.manager.share_verbs import Context, ManagerVerbs, caller_in, permit
@@ -69,7 +70,14 @@ STOP_TIMEOUT_S = 10.0
 
 
 class ManagerActor(
-    ManagerVerbs, SnapshotVerbs, NodeVerbs, BackendVerbs, ManageVerbs, ExitVerbs, UpgradeVerbs
+    ManagerVerbs,
+    ProtectionVerbs,
+    SnapshotVerbs,
+    NodeVerbs,
+    BackendVerbs,
+    ManageVerbs,
+    ExitVerbs,
+    UpgradeVerbs,
 ):
     """Manila's verbs (`share_verbs.py`), and the calls that clients batch: `submit` and `wait`."""
 

@@ -1,4 +1,4 @@
-"""The manager's periodic tasks: silent backends, unused share servers, exports that are out of date."""
+"""The manager's periodic tasks: silent backends, unused share servers, outdated exports, soft deletions."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from share_actors.config import Config
 from share_actors.errors import NotFound, OperationFailed, Refused, ShareActorsError
 from share_actors.events.backend import ConfirmShares, ReportSilence
 from share_actors.events.share.ensure import EnsureShare
+from share_actors.events.share.messages import DeleteDueShare
 from share_actors.events.share_server import DeleteServer, DetachShare
 from share_actors.values import (
     SYSTEM_CONTEXT,
@@ -63,6 +64,7 @@ class PeriodicTasks:
                 "deleting unused share servers",
             ),
             self._repeat(lambda: timings.ensure_check_s, self._ensure_shares, "ensuring shares"),
+            self._repeat(lambda: timings.due_check_s, self._delete_due, "deleting due shares"),
             self._finish_renames(),
         )
 
@@ -183,6 +185,22 @@ class PeriodicTasks:
         assert backend.info is not None
         command = ConfirmShares(info=backend.info, shares=shares)
         await self._entity_client.tell(f"backend:{backend.id}", command, SYSTEM_CONTEXT)
+
+    # -- soft deletions --------------------------------------------------------------------------
+    async def _delete_due(self) -> None:
+        """Delete the softly deleted shares whose grace period is over; each share decides it."""
+        async for shares in self._pages("shares", status="soft_deleted"):
+            now = utc_now()
+            for share in shares:
+                until = share.scheduled_to_be_deleted_at
+                if until is not None and until <= now:
+                    await self._delete_one_due(share.id)
+
+    async def _delete_one_due(self, share_id: str) -> None:
+        try:
+            await self._entity_client.tell(share_id, DeleteDueShare(), SYSTEM_CONTEXT)
+        except (Refused, NotFound) as error:  # it was restored, locked or deleted meanwhile
+            logger.info("share %s: %s", share_id, error)
 
     # -- the catalog -----------------------------------------------------------------------------
     async def _entities(self, kind: str, status: str) -> list[Any]:

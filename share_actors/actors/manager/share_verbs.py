@@ -175,11 +175,12 @@ class ManagerVerbs(Verbs):
         share_id: str,
         *,
         cascade: bool = False,
+        now: bool = False,
         wait: bool = False,
         command_id: str | None = None,
     ) -> VerbResult:
-        """Delete a share, with its snapshots if *cascade*."""
-        command = build(DeleteShare, {"cascade": cascade})
+        """Delete a share, with its snapshots if *cascade*; softly if its type says so, unless *now*."""
+        command = build(DeleteShare, {"cascade": cascade, "now": flag("now", now)})
         return await self._ask_share(context, share_id, command, wait, command_id)
 
     async def extend_share(

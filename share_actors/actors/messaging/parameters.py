@@ -7,6 +7,7 @@ commands check themselves (sizes, names, metadata) is not here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any, NoReturn, TypeVar
 
 from share_actors.errors import InvalidRequest, NotFound, showable, shown
@@ -33,6 +34,13 @@ def seconds(field: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:  # also NaN
         refuse(field, value, "is not 0 or more seconds")
     return float(min(value, MAX_SECONDS))
+
+
+def whole_seconds(field: str, value: object) -> int:
+    """A duration of whole seconds, one or more."""
+    if not isinstance(value, timedelta) or value < timedelta(seconds=1) or value.microseconds:
+        refuse(field, value, "is not a timedelta of whole seconds, 1 or more")
+    return int(value.total_seconds())
 
 
 def number(field: str, value: object) -> int:

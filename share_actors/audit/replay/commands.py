@@ -7,6 +7,7 @@ hints, server limits and the failures that drivers reported are not recorded.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from share_actors.events import attempts, share_type
@@ -25,6 +26,7 @@ from share_actors.events.share import (
     revert,
     server_attachment,
 )
+from share_actors.events.share.protection import locks, soft_deletion
 from share_actors.events.share.snapshot import holds
 from share_actors.events.share.snapshot import messages as snapshots
 from share_actors.events.share_network import messages as network
@@ -76,6 +78,15 @@ def _change(event: properties.ShareChanged, state: Any) -> Command:
     )
 
 
+def _delete(event: deletion.ShareDeletionRequested, _state: Any) -> Command:
+    return deletion.DeleteShare(cascade=event.cascade, now=True)
+
+
+def _soft_delete(event: soft_deletion.ShareSoftDeleted, _state: Any) -> Command:
+    at = event.until - timedelta(seconds=1)
+    return soft_deletion.SoftDeleteShare(grace_s=1, cascade=event.cascade, at=at)
+
+
 def _deleted(_event: Event, state: Any) -> Command:
     if state.share.share_network_id is None or state.destroyed:
         on_server = state.destroyed
@@ -90,7 +101,9 @@ _SAME: Mapping[type[Event], type[Command]] = {
     attempts.AttemptStarted: attempts.BeginAttempt,
     backend_change.ShareBackendChanged: backend_change.ChangeBackend,
     creation.ShareCreated: creation.ConfirmCreated,
-    deletion.ShareDeletionRequested: deletion.DeleteShare,
+    locks.ShareLocked: locks.LockShare,
+    locks.ShareUnlocked: locks.UnlockShare,
+    soft_deletion.ShareRestored: soft_deletion.RestoreShare,
     ensure.ShareEnsureRequested: ensure.EnsureShare,
     ensure.ShareReapplyRequested: ensure.ReapplyShare,
     failure.RetryRequested: failure.RetryShare,
@@ -120,7 +133,9 @@ _BUILD: Mapping[type[Event], Build] = {
     **{event: _same_fields(command) for event, command in _SAME.items()},
     creation.ShareCreationRequested: _create,
     deletion.ShareDeleted: _deleted,
+    deletion.ShareDeletionRequested: _delete,
     properties.ShareChanged: _change,
+    soft_deletion.ShareSoftDeleted: _soft_delete,
     resize.ShareResizeRequested: _resize,
     server_attachment.ShareDestroyed: lambda _event, _state: deletion.ConfirmDeleted(),
 }

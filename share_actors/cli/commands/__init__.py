@@ -65,6 +65,7 @@ LISTED = {
             "commands.share.watching",
             "commands.share.properties",
             "commands.share.changes",
+            "commands.share.protection",
             "commands.share.manage",
             "commands.share.revert",
             "commands.share.exits",

@@ -10,7 +10,8 @@ from share_actors.actors.messaging.messages import build
 from share_actors.actors.messaging.parameters import flag, mapping, sequence
 from share_actors.client.keywords import RequestOptions
 from share_actors.client.share.blocking import blocking_request
-from share_actors.client.share.exits import AsyncShareExits, ShareExits, id_of
+from share_actors.client.share.exits import id_of
+from share_actors.client.share.protection import AsyncShareProtection, ShareProtection
 from share_actors.events.share.messages import (
     ChangeShare,
     ExtendShare,
@@ -20,7 +21,7 @@ from share_actors.events.share.messages import (
 from share_actors.values import Snapshot
 
 
-class AsyncShareChanges(AsyncShareExits, ABC):
+class AsyncShareChanges(AsyncShareProtection, ABC):
     """The part of `AsyncShare` that changes its properties, its size or its content."""
 
     async def set(
@@ -86,7 +87,7 @@ class AsyncShareChanges(AsyncShareExits, ABC):
         return await self._ask(command, options)
 
 
-class ShareChanges(ShareExits):
+class ShareChanges(ShareProtection):
     """The same of `ShareHandle`."""
 
     set = blocking_request(AsyncShareChanges.set)

@@ -20,9 +20,9 @@ from share_actors.errors import NotFound
 from share_actors.events.decider import Command
 from share_actors.events.envelope import Recorded
 from share_actors.events.share.access import AllowAccess, DenyAccess
-from share_actors.events.share.messages import DeleteShare, ReapplyShare, RetryShare
+from share_actors.events.share.messages import ReapplyShare, RetryShare
 from share_actors.events.share.rules import same_client_of
-from share_actors.values import AccessRule, Share, Snapshot
+from share_actors.values import AccessRule, ResourceLock, Share, Snapshot
 from share_actors.values.waiting import WaitingForThread
 
 
@@ -91,6 +91,11 @@ class AsyncShare(AsyncShareSnapshots, AsyncShareWatching):
         """Its snapshots, the oldest first."""
         return self.seen.snapshots
 
+    @property
+    def locks(self) -> tuple[ResourceLock, ...]:
+        """Its locks and those of its access rules, the oldest first."""
+        return self.seen.locks
+
     async def refresh(self) -> Self:
         """Update the properties from the share's entity; raises `NotFound`."""
         self._view = ShareView(await self._requests.view(self.id))
@@ -135,14 +140,6 @@ class AsyncShare(AsyncShareSnapshots, AsyncShareWatching):
         """
         access_id = rule.id if isinstance(rule, AccessRule) else word("rule", rule)
         await self._ask(build(DenyAccess, {"access_id": access_id}), options)
-
-    async def delete(self, cascade: bool = False, **options: Unpack[RequestOptions]) -> Self:
-        """Delete the share, with its snapshots if *cascade*; raises `Refused` if it has any otherwise.
-
-        >>> share.delete(wait=False).wait_for("deleted").status
-        'deleted'
-        """
-        return await self._ask(build(DeleteShare, {"cascade": cascade}), options)
 
     async def retry(self, **options: Unpack[RequestOptions]) -> Self:
         """Retry what failed on the share, its rules and its snapshots; `Refused` if nothing is in error."""
@@ -274,10 +271,14 @@ class ShareHandle(ShareSnapshots, ShareWatching):
         """Its snapshots, the oldest first."""
         return self._share.snapshots
 
+    @property
+    def locks(self) -> tuple[ResourceLock, ...]:
+        """Its locks and those of its access rules, the oldest first."""
+        return self._share.locks
+
     refresh = blocking_request(AsyncShare.refresh)
     allow_access = blocking(AsyncShare.allow_access)
     deny_access = blocking(AsyncShare.deny_access)
-    delete = blocking_request(AsyncShare.delete)
     retry = blocking_request(AsyncShare.retry)
     reapply = blocking_request(AsyncShare.reapply)
     history = blocking(AsyncShare.history)

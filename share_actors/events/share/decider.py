@@ -1,7 +1,7 @@
 """A share: one exported filesystem on one backend, with its access rules and its snapshots.
 
-absent -> creating -> available <-> extending, shrinking, reverting; -> deleting -> deleted; or error, with
-the reason.
+absent -> creating -> available <-> extending, shrinking, reverting, soft_deleted; -> deleting -> deleted; or
+error, with the reason.
 One stream holds all of it. Each part (creation, resize, access, ...) is a module with its messages, `decide`,
 `evolve`, what it owes and its sentences; this module puts them together.
 """
@@ -34,6 +34,7 @@ from share_actors.events.share.creation import CreateShare, Provision
 from share_actors.events.share.failure import ShareErrored
 from share_actors.events.share.manage import ManageShare
 from share_actors.events.share.messages import ShareCommand, ShareEffect, ShareEvent
+from share_actors.events.share.protection import locks, soft_deletion
 from share_actors.events.share.rules import same_client
 from share_actors.events.share.server_attachment import ReleaseServer
 from share_actors.events.share.snapshot import access as snapshot_access
@@ -96,6 +97,8 @@ def _begin(command: BeginAttempt, state: ShareState) -> list[ShareEvent]:
 def _access(command: access.AccessCommand, state: ShareState) -> list[ShareEvent]:
     if isinstance(command, access.ConfirmRules):
         return _rules_confirmed(command, state)
+    if isinstance(command, access.DenyAccess):
+        locks.require_rule_unlocked(command.access_id, state)
     if not work_failed(state):
         require_status(state, "creating", "available", "extending", "shrinking", "reverting")
     return [*access.decide(command, state.rules)]
@@ -154,6 +157,9 @@ def _by_type(*parts: tuple[Any, Any]) -> Mapping[type[Any], Any]:
 _DECIDE: Mapping[type[Command], Callable[[Any, ShareState], list[ShareEvent]]] = _by_type(
     (creation.CreationCommand, creation.decide),
     (deletion.DeletionCommand, deletion.decide),
+    (locks.LockCommand, locks.decide),
+    (soft_deletion.RestoreShare, soft_deletion.decide),
+    (soft_deletion.SoftDeleteShare, deletion.decide_soft),
     (DeleteUnknownShare, unknown_deletion.decide),
     (resize.ResizeCommand, resize.decide),
     (properties.PropertiesCommand, properties.decide),
@@ -174,6 +180,8 @@ _DECIDE: Mapping[type[Command], Callable[[Any, ShareState], list[ShareEvent]]] =
 _EVOLVE: Mapping[type[Event], Callable[[ShareState, Any], ShareState]] = _by_type(
     (creation.CreationEvent, creation.evolve),
     (deletion.DeletionEvent, deletion.evolve),
+    (locks.LockEvent, locks.evolve),
+    (soft_deletion.SoftDeletionEvent, soft_deletion.evolve),
     (unknown_deletion.UnknownShareDeletionRequested, unknown_deletion.evolve),
     (resize.ResizeEvent, resize.evolve),
     (properties.PropertiesEvent, properties.evolve),
@@ -196,6 +204,8 @@ _EVOLVE: Mapping[type[Event], Callable[[ShareState, Any], ShareState]] = _by_typ
 _SENTENCES: Mapping[type[Event], Callable[[Any, str], str]] = _by_type(
     (creation.CreationEvent, creation.sentence),
     (deletion.DeletionEvent, deletion.sentence),
+    (locks.LockEvent, locks.sentence),
+    (soft_deletion.SoftDeletionEvent, soft_deletion.sentence),
     (unknown_deletion.UnknownShareDeletionRequested, unknown_deletion.sentence),
     (resize.ResizeEvent, resize.sentence),
     (properties.PropertiesEvent, properties.sentence),
@@ -235,7 +245,7 @@ def pending(state: ShareState) -> ShareEffect | None:
             return resize.pending(state, "shrink")
         case "reverting":
             return revert.pending(state)
-        case "available" | "reverting_error":
+        case "available" | "reverting_error" | "soft_deleted":
             return _of_available(state)
         case "error" if work_failed(state):
             return _of_available(state)

@@ -1,16 +1,24 @@
 """Deleting a share: its snapshots, the access rules of both, the share itself, its share server.
 
-any status -> deleting -> deleted; or error, from which it can be deleted again.
+any status -> deleting -> deleted; or error, from which it can be deleted again. If the share type has a grace
+period, the share is first deleted softly; see `protection/soft_deletion.py`.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import assert_never
 
 from share_actors.events import attempts
-from share_actors.events.decider import Command, Effect, Event, Rejected, Settled
+from share_actors.events.decider import EPOCH, Command, Effect, Event, Rejected, Settled
 from share_actors.events.share import access, manage
 from share_actors.events.share.forgetting import ShareForgotten, forgotten
+from share_actors.events.share.protection import locks, soft_deletion
+from share_actors.events.share.protection.soft_deletion import (
+    DeleteDueShare,
+    SoftDeleteShare,
+    SoftDeletionEvent,
+)
 from share_actors.events.share.server_attachment import (
     ConfirmReleased,
     ReleaseServer,
@@ -21,13 +29,19 @@ from share_actors.events.share.snapshot import cloning
 from share_actors.events.share.snapshot import lifecycle as snapshots
 from share_actors.events.share.snapshot.messages import DropSnapshot
 from share_actors.events.share.state import ShareState, initial
+from share_actors.scheduling.extra_specs import grace_period
 
 
 # -- messages ------------------------------------------------------------------------------------
 class DeleteShare(Command, topic="share.delete"):
-    """`ShareManager.delete_share`; with *cascade* its snapshots are deleted too."""
+    """`ShareManager.delete_share`; with *cascade* its snapshots are deleted too.
+
+    If its share type had a grace period when the share was created, it is deleted softly, unless *now*.
+    """
 
     cascade: bool = False
+    now: bool = False
+    at: datetime = EPOCH
 
     def work(self) -> str:
         """Return the requested work."""
@@ -64,10 +78,15 @@ class Destroy(Effect):
         return "delete"
 
 
-DeletionCommand = DeleteShare | ConfirmDeleted | ConfirmReleased
+DeletionCommand = DeleteShare | DeleteDueShare | ConfirmDeleted | ConfirmReleased
 DeletionEvent = ShareDeletionRequested | ShareDeleted
 _DeletionOutcome = (
-    ShareDeletionRequested | ShareDeleted | ShareDestroyed | ShareForgotten | manage.ShareUnmanaged
+    SoftDeletionEvent
+    | ShareDeletionRequested
+    | ShareDeleted
+    | ShareDestroyed
+    | ShareForgotten
+    | manage.ShareUnmanaged
 )
 _UNMANAGED = ("manage_starting", "manage_error", "unmanage_starting", "unmanaged")
 
@@ -76,8 +95,11 @@ _UNMANAGED = ("manage_starting", "manage_error", "unmanage_starting", "unmanaged
 def decide(command: DeletionCommand, state: ShareState) -> list[_DeletionOutcome]:
     """The events that *command* comes to; raises `Rejected` if the share cannot be deleted now."""
     match command:
-        case DeleteShare(cascade=cascade):
-            return _delete(cascade, state)
+        case DeleteShare():
+            return _delete(command, state)
+        case DeleteDueShare(at=at):
+            soft_deletion.require_due(state, at)
+            return _delete(DeleteShare(cascade=state.cascade, now=True), state)
         case ConfirmDeleted():
             attempts.require(state.attempt, "delete")
             if pending(state) != Destroy():
@@ -95,10 +117,28 @@ def decide(command: DeletionCommand, state: ShareState) -> list[_DeletionOutcome
             assert_never(command)
 
 
-def _delete(cascade: bool, state: ShareState) -> list[_DeletionOutcome]:
-    status, held = state.share.status, state.snapshots.held
-    if status in ("deleting", "deleted"):
+def _delete(command: DeleteShare, state: ShareState) -> list[_DeletionOutcome]:
+    if state.share.status in ("deleting", "deleted"):
         return []
+    locks.require_unlocked(state, "deleted")
+    _require_deletable(state, cascade=command.cascade)
+    grace = None if command.now else grace_period(state.extra_specs)
+    if grace is not None and state.share.status == "soft_deleted":
+        return []
+    if grace is not None and soft_deletion.keeps(state):
+        return [*soft_deletion.soft_delete(command.at + grace, state, cascade=command.cascade)]
+    return [ShareDeletionRequested(cascade=command.cascade)]
+
+
+def decide_soft(command: SoftDeleteShare, state: ShareState) -> list[SoftDeletionEvent]:
+    """The soft deletion; raises `Rejected` if the share could not be deleted either."""
+    _require_deletable(state, cascade=command.cascade)
+    return soft_deletion.decide(command, state)
+
+
+def _require_deletable(state: ShareState, *, cascade: bool) -> None:
+    """Raise `Rejected` if the share, or a snapshot of it, must not be deleted now."""
+    status, held = state.share.status, state.snapshots.held
     if status in _UNMANAGED:
         raise Rejected(f"the share is {status}: what is on the backend is not managed here")
     unmanaged = [i for i, s in held.items() if s.status in snapshots.UNMANAGED]
@@ -111,15 +151,18 @@ def _delete(cascade: bool, state: ShareState) -> list[_DeletionOutcome]:
         raise Rejected(
             f"the share has snapshots ({', '.join(held)}): delete them first, or cascade"
         )
-    return [ShareDeletionRequested(cascade=cascade)]
 
 
 def evolve(state: ShareState, event: DeletionEvent) -> ShareState:
     """The state after *event*."""
     match event:
         case ShareDeletionRequested(cascade=cascade):
-            deleting = state.share.replace(status="deleting", status_reason=None)
-            return state.replace(share=deleting, doing="delete", cascade=cascade)
+            deleting = state.share.replace(
+                status="deleting", status_reason=None, scheduled_to_be_deleted_at=None
+            )
+            return state.replace(
+                share=deleting, doing="delete", cascade=cascade, before_deletion=None
+            )
         case ShareDeleted():
             deleted = state.share.replace(
                 status="deleted", export_locations=(), status_reason=None, share_server_id=None

@@ -72,8 +72,13 @@ def evolve(state: ShareState, event: ForgettingEvent) -> ShareState:
     """The state after *event*."""
     match event:
         case ShareForgetRequested(reason=reason):
-            leaving = state.share.replace(status="unmanage_starting", status_reason=reason)
-            return state.replace(share=leaving, doing="forget")
+            leaving = state.share.replace(
+                status="unmanage_starting",
+                status_reason=reason,
+                scheduled_to_be_deleted_at=None,
+                locks=(),
+            )
+            return state.replace(share=leaving, doing="forget", before_deletion=None)
         case ShareForgotten(reason=reason):
             forgotten = state.share.replace(status="unmanaged", status_reason=reason)
             rules = state.rules

@@ -15,6 +15,7 @@ from share_actors.events.decider import EPOCH, Command, Effect, Event, Rejected,
 from share_actors.events.phrases import exported_at, joined, named, place
 from share_actors.events.share import access, server_attachment
 from share_actors.events.share.forgetting import ShareForgotten
+from share_actors.events.share.protection import locks
 from share_actors.events.share.server_attachment import AcquireServer
 from share_actors.events.share.state import ShareState, initial, require_status, settle
 from share_actors.values import (
@@ -226,6 +227,7 @@ def _unmanage(state: ShareState) -> list[ManageEvent | ShareForgotten]:
     """Manila's `UnmanageInvalidShare`, if what belongs to the share could not be found again without it."""
     if state.share.status in ("unmanage_starting", "unmanaged"):
         return []
+    locks.require_unlocked(state, "unmanaged")
     require_status(state, "available", "error", "reverting_error", "manage_error", "unmanage_error")
     if state.snapshots.held:
         ids = ", ".join(state.snapshots.held)

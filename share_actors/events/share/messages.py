@@ -40,6 +40,19 @@ from share_actors.events.share.properties import (
     PropertiesEvent,
     ShareChanged,
 )
+from share_actors.events.share.protection.locks import (
+    LockCommand,
+    LockEvent,
+    LockShare,
+    UnlockShare,
+)
+from share_actors.events.share.protection.soft_deletion import (
+    DeleteDueShare,
+    RestoreShare,
+    SoftDeleteShare,
+    SoftDeletionCommand,
+    SoftDeletionEvent,
+)
 from share_actors.events.share.resize import (
     ConfirmResized,
     ExtendShare,
@@ -90,12 +103,15 @@ __all__ = [
     "ConfirmResized",
     "ConfirmReverted",
     "CreateShare",
+    "DeleteDueShare",
     "DeleteShare",
     "Destroy",
     "ExtendShare",
+    "LockShare",
     "Provision",
     "ReapplyShare",
     "Resize",
+    "RestoreShare",
     "RetryRequested",
     "RetryShare",
     "Revert",
@@ -116,11 +132,15 @@ __all__ = [
     "ShareRevertRequested",
     "ShareReverted",
     "ShrinkShare",
+    "SoftDeleteShare",
+    "UnlockShare",
 ]
 
 ShareCommand = (
     CreationCommand
     | DeletionCommand
+    | LockCommand
+    | SoftDeletionCommand
     | DeleteUnknownShare
     | ResizeCommand
     | PropertiesCommand
@@ -141,6 +161,8 @@ ShareCommand = (
 ShareEvent = (
     CreationEvent
     | DeletionEvent
+    | LockEvent
+    | SoftDeletionEvent
     | UnknownShareDeletionRequested
     | ResizeEvent
     | PropertiesEvent

@@ -15,7 +15,7 @@ from share_actors.events.share.snapshot import holds
 from share_actors.events.share.snapshot import lifecycle as snapshots
 from share_actors.events.share.snapshot.holds import Holds
 from share_actors.events.share.snapshot.lifecycle import Snapshots
-from share_actors.values import AccessRule, Frozen, Share, ShareServer, Snapshot
+from share_actors.values import AccessRule, Frozen, Share, ShareServer, ShareStatus, Snapshot
 from share_actors.values.secret import OptionValue
 
 Doing = Literal["create", "extend", "shrink", "revert", "delete", "manage", "unmanage", "forget"]
@@ -30,7 +30,9 @@ class ShareState(Frozen):
     resize_to: int = 0
     """The size in GiB that a resize in progress leads to."""
     cascade: bool = False
-    """The share is being deleted together with its snapshots."""
+    """The share is being deleted, or will be, together with its snapshots."""
+    before_deletion: ShareStatus | None = None
+    """The status of a softly deleted share before that."""
     source: Snapshot | None = None
     """The snapshot that the share is created from, while it is being created."""
     parent: Share | None = None

@@ -61,6 +61,7 @@ FIELDS: Mapping[str, tuple[PersonalField, ...]] = MappingProxyType(
             user="spec.user_id parent.user_id",
             project="spec.project_id parent.project_id",
         ),
+        "share.locked": _fields(prose="reason", user="user_id"),
         "share.changed": _fields(text="name description metadata.*"),
         "share.manage_requested": _fields(**_SPEC),
         "share.unknown_deletion_requested": _fields(**_SPEC),

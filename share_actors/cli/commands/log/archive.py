@@ -3,7 +3,6 @@
 # ruff: noqa: PLC0415 - the log is imported by the commands that need it
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,12 +14,11 @@ from share_actors.cli.commands.log.reading import opened, progress
 from share_actors.cli.output import count, escape
 from share_actors.cli.session import Session
 from share_actors.errors import InvalidRequest
+from share_actors.values.checks.durations import parse_duration
 
 if TYPE_CHECKING:
     from share_actors.audit.archives import Archived, Selection
 
-_AGE = re.compile(r"(\d{1,6})(h|d|w)")
-_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 MAX_SHOWN = 20
 
 
@@ -77,10 +75,10 @@ def _until(text: str) -> datetime:
     from share_actors.events.event_filter import point_in_time
 
     now = datetime.now(UTC)
-    if (age := _AGE.fullmatch(text.strip())) is None:
+    if (age := parse_duration(text)) is None:
         until = point_in_time("older_than", text)
     else:
-        until = _before(now, text, timedelta(**{_UNITS[age[2]]: int(age[1])}))
+        until = _before(now, text, age)
     if until > now:
         raise InvalidRequest(
             f"older_than: {text} is in the future; nothing was archived",

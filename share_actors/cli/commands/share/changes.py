@@ -12,6 +12,7 @@ from share_actors.cli.command import command
 from share_actors.cli.commands.share.batch_kinds import DELETIONS
 from share_actors.cli.commands.share.options import SizeOption, share_size
 from share_actors.cli.commands.share.outcome import print_outcome
+from share_actors.cli.commands.share.protection import AfterOption, NowOption, grace
 from share_actors.cli.options import (
     NoWaitOption,
     OptionalShareArgument,
@@ -57,6 +58,7 @@ def shrink(
     examples=[
         "share delete data",
         "share delete data --cascade",
+        "share delete data --after 7d",
         "share delete --from old-shares.csv",
     ],
 )
@@ -64,6 +66,8 @@ def delete(
     session: Session,
     share: OptionalShareArgument = None,
     cascade: Annotated[bool, typer.Option("--cascade", help="Also delete its snapshots.")] = False,
+    after: AfterOption = None,
+    now: NowOption = False,
     file: FromOption = None,
     batch_id: BatchIdOption = None,
     no_wait: NoWaitOption = False,
@@ -71,14 +75,16 @@ def delete(
 ) -> None:
     """Delete a share and its contents, or those that a file names.
 
-    Accepted in any state; the history is kept.
+    Accepted in any state, unless the share is locked; the history is kept. With --after, or if the share
+    type has a grace period, the share is kept for that time and can be restored.
     """
-    batch.check_options(session, file, batch_id, **{"SHARE": share, "--cascade": cascade})
+    chosen = {"--cascade": cascade, "--after": after, "--now": now}
+    batch.check_options(session, file, batch_id, **{"SHARE": share, **chosen})
     if file is not None:
         batch.run(session, file, DELETIONS, batch_id, outcome_timeout(no_wait, timeout))
         return
     handle = session.system.share(batch.required(session, "SHARE", share))
-    handle.delete(cascade, wait=False)
+    handle.delete(cascade, after=grace(after), now=now, wait=False)
     print_outcome(session, handle, outcome_timeout(no_wait, timeout), "deleted")
 
 

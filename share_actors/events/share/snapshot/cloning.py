@@ -155,7 +155,8 @@ class Source(NamedTuple):
 def source(state: ShareState, snapshot_id: str) -> Source:
     """The snapshot of the share in *state* as what another share is to be created from."""
     refusal = source_refusal(state, snapshot_id)
-    return Source(state.snapshots.held[snapshot_id].alone(), view(state), refusal)
+    share = view(state).replace(locks=())
+    return Source(state.snapshots.held[snapshot_id].alone(), share, refusal)
 
 
 def decide_hold(command: HoldCommand, state: ShareState) -> list[HoldEvent]:

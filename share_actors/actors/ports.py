@@ -219,6 +219,9 @@ class Stats(Protocol):
     async def reconfigure(self, config: Config, /) -> None:
         """Use this configuration from now on."""
 
+    async def versions(self) -> Mapping[str, Any]:
+        """What it tells of its version; nothing if it is of an earlier version."""
+
     async def node(self) -> str:
         """The id of the node that it runs on."""
 

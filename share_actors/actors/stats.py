@@ -27,6 +27,7 @@ from share_actors.errors import ShareActorsError, Unavailable
 from share_actors.events.backend import ReportSilence, ReportStats
 from share_actors.events.decider import Command
 from share_actors.values import SYSTEM_CONTEXT, BackendReport, Capabilities, RoomTaken, utc_now
+from share_actors.versions import OWN
 
 logger = logging.getLogger(__name__)
 RETRY_S = 5.0
@@ -134,6 +135,10 @@ class StatsActor(BackendQueries):
                     what = f"could not be stopped: {self._failure_reason(error)}"
                     raise self._failed(what) from None
         await self.stop()
+
+    async def versions(self) -> dict[str, Any]:
+        """The versions of this process, see `Versions.told`."""
+        return OWN.told()
 
     async def node(self) -> str:
         """The id of the node that it runs on; empty if there is no cluster."""

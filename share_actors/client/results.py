@@ -162,16 +162,18 @@ class ProcessVersions(TypedDict):
     """The version of the `program` that a process runs, and what it speaks and reads.
 
     `protocol`, `oldest_protocol`: of messages between processes. `log_format`: the newest that it can read.
+    `silent`: it does not answer now, and the others are what it told before (`unknown` and 0: nothing).
     """
 
     program: str
     protocol: int
     oldest_protocol: int
     log_format: int
+    silent: NotRequired[bool]
 
 
 class SystemVersions(TypedDict):
-    """The versions of the manager, the catalog and each share actor, and the log's `written_format`."""
+    """The versions of manager, catalog, share actors and stats actors, and the log's `written_format`."""
 
     written_format: int
     processes: dict[str, ProcessVersions]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from share_actors.actors.hosting import upgrades
 from share_actors.actors.messaging.messages import CommandReply
 from share_actors.errors import Refused, Unavailable
 from share_actors.events.share.messages import ExtendShare
@@ -220,6 +221,62 @@ def test_an_upgrade_is_not_finished_if_a_host_has_been_restarted_in_an_older_ver
 
             with pytest.raises(Refused, match=r"share-actor-2 \(0\.1\.9\) cannot read log format"):
                 await manager.check_upgrade(OWN.log_format)
+
+    within(20, scenario())
+
+
+def test_an_upgrade_is_not_finished_while_a_host_is_silent_that_may_be_of_an_older_version(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        async with managed(config(tmp_path, hosting=TWO)) as (manager, cluster):
+            await manager.ready()
+            await manager.versions()
+            cluster.running["share-actor-2"].kill()
+            await until_async(lambda: "share-actor-2" not in manager._supervisor.directory.hosts)
+
+            with pytest.raises(Refused, match="whether share-actor-2 can read log format 1") as no:
+                await manager.check_upgrade(OWN.log_format)
+            assert "node forget" in no.value.details["next_step"]
+            assert (await manager.versions())["share-actor-2"] == OWN.told() | {"silent": True}
+
+            cluster.running["share-actor-2"].start()
+            await until_async(lambda: "share-actor-2" in manager._supervisor.directory.hosts)
+            await manager.check_upgrade(OWN.log_format)
+
+    within(20, scenario())
+
+
+def test_an_upgrade_is_not_finished_if_a_host_does_not_answer_when_it_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upgrades, "ANSWER_S", 0.1)
+
+    async def scenario() -> None:
+        async with managed(config(tmp_path, hosting=TWO)) as (manager, cluster):
+            await manager.ready()
+            cluster.running["share-actor-1"].suspend()
+
+            with pytest.raises(Refused, match="whether share-actor-1 can read log format 1"):
+                await manager.check_upgrade(OWN.log_format)
+            await cluster.running["share-actor-1"].restart()
+
+    within(20, scenario())
+
+
+def test_stats_actors_tell_their_versions_and_do_not_hold_up_an_upgrade(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with managed(config(tmp_path, hosting=ONE)) as (manager, cluster):
+            await manager.ready()
+
+            async def is_told(silent: dict[str, bool]) -> bool:
+                told = (await manager.versions())["stats-dummy"]
+                return told == OWN.told() | silent
+
+            await until_async(lambda: is_told({}))
+            await cluster.stats_actors["dummy"].end()
+            await until_async(lambda: is_told({"silent": True}))
+            await manager.check_upgrade(OWN.log_format)
 
     within(20, scenario())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,28 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 ANSWER_S = 10.0
+NOT_TOLD = Versions("unknown", 0, 0, 0)
+"""The versions of a process that has not answered yet."""
 NEXT_STEP = (
     "Start the newer version on a node that can host it, or upgrade the node of one of these share actors;"
     " `share-actors upgrade show` lists the versions."
 )
+
+
+async def told_now(
+    call: Awaitable[Mapping[str, Any]], before: Versions | None = None
+) -> dict[str, Any]:
+    """What a process tells of its version in answer to *call*, or what it told *before* if it is silent."""
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            return Versions.of(await call).told()
+    except (HostLost, Unavailable, TimeoutError):
+        return silent(before)
+
+
+def silent(before: Versions | None) -> dict[str, Any]:
+    """What is known of a process that does not answer, which told *before* what it was."""
+    return (before or NOT_TOLD).told() | {"silent": True}
 
 
 class Upgrades:
@@ -96,19 +115,19 @@ class Upgrades:
         )
 
     async def told(self) -> dict[str, dict[str, Any]]:
-        """What each living host tells of its version now, by name.
+        """What each host tells of its version now, by name; see `told_now`."""
+        hosts = dict(sorted(self._supervisor.hosts.items()))
+        told = await asyncio.gather(*(self._told_now(name, host) for name, host in hosts.items()))
+        return dict(zip(hosts, told, strict=True))
 
-        One that does not answer counts as what it told before, or else as earlier.
-        """
-        alive = sorted(self._supervisor.directory.hosts)
-        await asyncio.gather(*map(self._ask_again, alive))
-        return {name: self._version(name).told() for name in alive}
-
-    async def _ask_again(self, name: str) -> None:
-        """Ask a host that may have been restarted in another version since it was looked at."""
-        with suppress(HostLost, TimeoutError):
-            async with asyncio.timeout(ANSWER_S):
-                self._told[name] = Versions.of(await self._supervisor.hosts[name].versions())
+    async def _told_now(self, name: str, host: Host) -> dict[str, Any]:
+        """Ask a host, which may have been restarted in another version since it was looked at."""
+        if name not in self._supervisor.directory.hosts:  # a call might not end
+            return silent(self._told.get(name))
+        told = await told_now(host.versions(), self._told.get(name))
+        if not told.get("silent"):
+            self._told[name] = Versions.of(told)
+        return told
 
     def _version(self, name: str) -> Versions:
         return self._told.get(name, Versions())

@@ -6,15 +6,18 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Any
 
 from share_actors.actors.hosting.evacuation import Evacuation
 from share_actors.actors.hosting.node_records import NodeRecords
 from share_actors.actors.hosting.nodes import unreachable
 from share_actors.actors.hosting.supervisor import Supervisor
+from share_actors.actors.hosting.upgrades import silent, told_now
 from share_actors.actors.ports import Cluster, Stats
 from share_actors.config import Config
 from share_actors.errors import ShareActorsError, Unavailable
 from share_actors.values import BackendReport
+from share_actors.versions import Versions
 
 logger = logging.getLogger(__name__)
 STATS_RETRY_S = 1.0
@@ -39,6 +42,7 @@ class StatsActors:
         self._config, self._configured, self._publish = config, configured, publish
         self._running: dict[str, Stats] = {}
         self._starting: dict[str, asyncio.Task[None]] = {}
+        self._told: dict[str, Versions] = {}
         self._moving: dict[str, asyncio.Lock] = {}
         self._places: dict[str, str] = {}
         """The nodes (ids) that stats actors were on when they last said so, by backend."""
@@ -76,6 +80,19 @@ class StatsActors:
             return True
         await self._cluster.end_stats(backend)
         return False
+
+    async def versions(self) -> dict[str, dict[str, Any]]:
+        """What each of them tells of its version, by the name of its actor; see `told_now`."""
+        backends = list(self._config().backends)
+        told = await asyncio.gather(*map(self._told_now, backends))
+        return {f"stats-{name}": each for name, each in zip(backends, told, strict=True)}
+
+    async def _told_now(self, backend: str) -> dict[str, Any]:
+        stats, before = self._running.get(backend), self._told.get(backend)
+        told = silent(before) if stats is None else await told_now(stats.versions(), before)
+        if not told.get("silent"):
+            self._told[backend] = Versions.of(told)
+        return told
 
     def _node_of(self, backend: str) -> str | None:
         settings = self._config().backends.get(backend)

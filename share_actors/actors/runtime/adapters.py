@@ -260,6 +260,13 @@ class RayStats:
         """Use *config* from now on."""
         await call(self._handle.reconfigure.remote(config))
 
+    async def versions(self) -> Mapping[str, Any]:
+        """What it tells of its version; nothing if its actor was created by an earlier version."""
+        if not hasattr(self._handle, "versions"):
+            return {}
+        told: Mapping[str, Any] = await call(self._handle.versions.remote())
+        return told
+
     async def node(self) -> str:
         """The id of the node that it runs on."""
         return str(await call(self._handle.node.remote()))

@@ -129,6 +129,11 @@ class InProcessStats:
         """Set the backend up again with *config*, if its settings changed."""
         await self._call("reconfigure", config)
 
+    async def versions(self) -> Mapping[str, Any]:
+        """What it tells of its version."""
+        told: Mapping[str, Any] = await self._call("versions")
+        return told
+
     async def node(self) -> str:
         """The id of the node that it runs on."""
         await self._call("node")

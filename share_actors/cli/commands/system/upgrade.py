@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from share_actors.cli.command import command
 from share_actors.cli.session import Session
-from share_actors.client.results import SystemVersions
+from share_actors.client.results import ProcessVersions, SystemVersions
 from share_actors.versions import OWN
 
 COLUMNS = ("PROCESS", "VERSION", "PROTOCOL", "READS FORMAT")
@@ -19,7 +19,7 @@ def show(session: Session) -> None:
         return
     session.output.print_fields({"Log": f"written in format {versions['written_format']}"})
     rows = [
-        (name, told["program"], told["protocol"], told["log_format"])
+        (name, _program(told), told["protocol"], told["log_format"])
         for name, told in versions["processes"].items()
     ]
     own = ("this program", OWN.program, OWN.protocol, OWN.log_format)
@@ -27,8 +27,18 @@ def show(session: Session) -> None:
     session.output.print(f"\n{_next_step(versions)}")
 
 
+def _program(told: ProcessVersions) -> str:
+    return f"{told['program']}, silent" if told.get("silent") else told["program"]
+
+
 def _next_step(versions: SystemVersions) -> str:
-    told = {(p["program"], p["log_format"]) for p in versions["processes"].values()}
+    processes = versions["processes"]
+    told = {(p["program"], p["log_format"]) for p in processes.values() if not p.get("silent")}
+    if unheard := ", ".join(name for name, p in processes.items() if p.get("silent")):
+        return (
+            f"It is not known which version these processes run, which do not answer: {unheard}. An upgrade"
+            " is not finished before share actors answer or leave: see `share-actors node list`."
+        )
     if len(told) > 1:
         return "Processes of several versions run: upgrade the nodes of the older ones."
     newest = max(log_format for _, log_format in told)

@@ -13,11 +13,13 @@ from typing import Any, ClassVar
 import pytest
 
 from share_actors.cli import EXIT_CODES
+from share_actors.cli.commands.system import monitoring_needs
 from share_actors.cli.exit_codes import LACKING
 from share_actors.drivers import DriverError, Requirement
 from share_actors.drivers.base import DriverOptions
 from share_actors.drivers.machine import ThisMachine
 from share_actors.drivers.registry import drivers_registered
+from share_actors.observability import tracing
 from tests.command_tree import invoke
 from tests.drivers.whole import WholeDriver
 from tests.storage.conftest import need
@@ -186,6 +188,53 @@ def test_a_machine_without_configuration_is_told_what_each_driver_lacks(
     packages = {mend.split()[-1] for mend in mends if "apt-get install" in mend}
     assert {"nfs-ganesha", "dbus-daemon", "btrfs-progs"} <= packages
     assert list(home.iterdir()) == []
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No package for metrics or traces is installed."""
+    monkeypatch.setattr(monitoring_needs, "find_spec", lambda _: None)
+    monkeypatch.setattr(tracing, "find_spec", lambda _: None)
+
+
+def monitoring(*args: str) -> tuple[int, dict[str, str]]:
+    """The exit code, and the state of what metrics and traces need, by what it is."""
+    result = run("--json", *args)
+    told = json.loads(result.stdout)["monitoring"]["requirements"]
+    return result.exit_code, {need["what"]: need["state"] for need in told}
+
+
+def test_the_packages_of_configured_metrics_and_traces_are_required(home: Path, bare: None) -> None:
+    file = home / "site.toml"
+    backend = '[backends.d]\ndriver = "dummy"\n'
+    file.write_text(f'{backend}[traces]\nendpoint = "http://127.0.0.1:4318"\n')
+
+    assert monitoring("--config", str(file)) == (LACKING, {"packages for traces": "missing"})
+    shown = " ".join(run("--config", str(file)).stdout.split())
+    assert "Monitoring: cannot work, 1 missing." in shown
+    assert "opentelemetry.sdk and opentelemetry.exporter.otlp.proto.http missing" in shown
+    assert "pip install 'share-actors[traces]'" in shown
+
+    file.write_text(f'{backend}[metrics]\naddress = "127.0.0.1:0"\n')
+    assert monitoring("--config", str(file)) == (LACKING, {"packages for metrics": "missing"})
+
+
+def test_what_is_not_configured_is_not_required(home: Path, bare: None) -> None:
+    assert monitoring("dummy") == (0, {})
+    _, needs = monitoring()
+    assert needs == {"packages for metrics": "warning", "packages for traces": "warning"}
+
+
+def test_installed_packages_of_configured_monitoring_are_in_order(home: Path) -> None:
+    file = home / "site.toml"
+    file.write_text(
+        '[backends.d]\ndriver = "dummy"\n[metrics]\naddress = "127.0.0.1:0"\n'
+        '[traces]\nendpoint = "http://127.0.0.1:4318"\n'
+    )
+
+    needs = {"packages for metrics": "ok", "packages for traces": "ok"}
+    assert monitoring("--config", str(file)) == (0, needs)
+    assert monitoring()[1] == {}
 
 
 def test_the_real_command_needs_neither_ray_nor_the_log(home: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from share_actors.cli.command import command
+from share_actors.cli.commands.system.monitoring_needs import monitoring_needs
 from share_actors.cli.exit_codes import LACKING
 from share_actors.cli.output import Output, count, escape
 from share_actors.cli.session import Session
@@ -32,7 +33,7 @@ COLUMNS = ("STATE", "WHAT", "FOUND", "FOR", "MEND IT WITH")
 
 
 class Diagnosis(NamedTuple):
-    """What one backend requires; None if its driver does not state it."""
+    """What one backend requires, or monitoring, without a driver; None if its driver does not state it."""
 
     name: str
     driver: str
@@ -97,7 +98,8 @@ def doctor(
     Examines packages, features of the kernel, privileges, ports, systemd units and directories, and resources
     that two configured backends would both use. Starts, creates and changes nothing, except with
     `--delete-strays`; no system has to be running. Without configured backends, examines the machine for
-    every driver that is installed.
+    every driver that is installed. Unless backends are named, also examines the packages for metrics and
+    traces.
 
     With `--strays`: network namespaces, interfaces and bridges that have the prefix of a backend and belong
     to none of its share servers.
@@ -108,12 +110,15 @@ def doctor(
     if strays or delete_strays:
         show_strays(session, _drivers(session.config, backends or ()), delete=delete_strays)
         return
-    found = list(_diagnoses(session.config, backends or (), session.options.config is not None))
+    has_file = session.options.config is not None
+    found = list(_diagnoses(session.config, backends or (), has_file))
+    needs = [] if backends else monitoring_needs(session.config, has_file=has_file)
+    monitoring = Diagnosis("monitoring", "", needs)
     if session.json:
-        session.output.print_json(_document(found))
+        session.output.print_json(_document(found, monitoring))
     else:
-        _print(session.output, found)
-    if any(diagnosis.lacking("missing") for diagnosis in found):
+        _print(session.output, [*found, monitoring] if needs else found)
+    if any(diagnosis.lacking("missing") for diagnosis in (*found, monitoring)):
         raise typer.Exit(LACKING)
 
 
@@ -160,20 +165,26 @@ def _diagnosis(name: str, driver_name: str, driver: ShareDriver | None) -> Diagn
 
 
 # -- output --------------------------------------------------------------------------------------
-def _document(found: Sequence[Diagnosis]) -> Mapping[str, Any]:
+def _document(found: Sequence[Diagnosis], monitoring: Diagnosis) -> Mapping[str, Any]:
     backends = {
         diagnosis.name: {
             "driver": diagnosis.driver,
             "stated": diagnosis.requirements is not None,
-            "ok": not diagnosis.lacking("missing"),
-            "requirements": [
-                {"state": requirement.state, **requirement.model_dump()}
-                for requirement in diagnosis.requirements or ()
-            ],
+            **_result(diagnosis),
         }
         for diagnosis in found
     }
-    return {"ok": all(backend["ok"] for backend in backends.values()), "backends": backends}
+    others = _result(monitoring)
+    ok = all(result["ok"] for result in (*backends.values(), others))
+    return {"ok": ok, "backends": backends, "monitoring": others}
+
+
+def _result(diagnosis: Diagnosis) -> dict[str, Any]:
+    requirements = [
+        {"state": requirement.state, **requirement.model_dump()}
+        for requirement in diagnosis.requirements or ()
+    ]
+    return {"ok": not diagnosis.lacking("missing"), "requirements": requirements}
 
 
 def _print(output: Output, found: Sequence[Diagnosis]) -> None:
@@ -181,7 +192,7 @@ def _print(output: Output, found: Sequence[Diagnosis]) -> None:
         if number:
             output.print("")
         title = f"Backend [bold]{escape(diagnosis.name)}[/] (driver {escape(diagnosis.driver)})"
-        output.print(f"{title}: {_summary(diagnosis)}")
+        output.print(f"{title if diagnosis.driver else 'Monitoring'}: {_summary(diagnosis)}")
         if diagnosis.requirements:
             output.print_table(COLUMNS, map(_row, diagnosis.requirements))
 

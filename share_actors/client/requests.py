@@ -138,6 +138,8 @@ class Requests:
         return sent
 
     def _begun(self, tracing: Tracing, message: CommandMessage) -> Span | None:
+        if not tracing.records_request(message.command_id):
+            return None
         attributes = fields_of(message.share_id, message.command_id, self.context.request_id)
         return tracing.begin_request(message.topic, message.project_id, attributes)
 

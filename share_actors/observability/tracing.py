@@ -246,8 +246,13 @@ class Tracing:
         context = self._context(parent_in(traceparent), project_id, command_id)
         return self._span(self._tracer, name, kind, context, attributes)
 
+    def records_request(self, command_id: str) -> bool:
+        """Whether a client's request is traced, or the trace that its program is in is told of it."""
+        has_own = self._api.get_current_span() is not self._api.INVALID_SPAN
+        return has_own or self.records("", command_id)
+
     def begin_request(self, name: str, project_id: str, attributes: Attributes) -> Span | None:
-        """The span of a client's request, in the trace of the program that makes it if there is one."""
+        """The span of a client's request that `records_request`: in the program's own trace if it has one."""
         provider = self._api.get_tracer_provider()
         has_own = not isinstance(provider, self._api.ProxyTracerProvider)
         if has_own or self._api.get_current_span().get_span_context().is_valid:

@@ -71,8 +71,10 @@ def _begun(tracing: Tracing, effect: Effect, context: RequestContext) -> Span | 
 
     After the end of the process that was asked, that is known only if the trace began with the request.
     """
-    attributes = {name: value for name, value in current().items() if name != "trace_id"}
-    parent = cause()
+    about, parent = current(), cause()
+    if not tracing.records(parent, str(about.get("command_id", ""))):
+        return None
+    attributes = {name: value for name, value in about.items() if name != "trace_id"}
     if not parent:
         attributes["recovered"] = True
     name = f"attempt {effect_name(effect)}"

@@ -34,6 +34,11 @@ LISTED = {
         ("commands.system.status",),
         is_group=False,
     ),
+    "console": Listed(
+        "Show the system in a browser: what is stuck and why, shares, capacity, placements, events.",
+        ("commands.console",),
+        is_group=False,
+    ),
     "node": Listed(
         "Show the nodes of the Ray cluster; drain them, and forget those that will not come back.",
         ("commands.node", "commands.node_changes"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from share_actors.audit.capacity import CapacityPoint, capacity_history
+from share_actors.audit.capacity import CapacityPoint, capacity_history, pool_histories
 from share_actors.config import Config
 from share_actors.errors import InvalidRequest, NotFound
 from share_actors.events.backend import BackendChanged, BackendDown, BackendHealthy, BackendUp
@@ -106,3 +106,15 @@ def test_a_running_backend_has_a_history_and_an_unknown_one_has_none(tmp_path: P
             system.backends.capacity("b", limit=0)
         with pytest.raises(InvalidRequest, match="since: has no time zone"):
             system.backends.capacity("b", since=datetime(2026, 3, 1))
+
+
+def test_each_pool_has_points_of_its_own_and_is_away_while_the_backend_is_down() -> None:
+    down = BackendDown(backend="b", reason="x", at=hour(2))
+    events = [up, changed(1, 90.0, 10.0), down, changed(3, 90.0)]
+    history = [Recorded("backend:b", n, str(n), envelope(), e) for n, e in enumerate(events, 1)]
+
+    first, second = pool_histories(history, None, None, 100).values()
+
+    assert [(p.at, p.free) for p in first] == [(START, 90.0), (hour(2), None), (hour(3), 90.0)]
+    assert [(p.at, p.free) for p in second] == [(START, 40.0), (hour(1), 10.0), (hour(2), None)]
+    assert [p.at for p in pool_histories(history, hour(1), hour(2), 100)["0"]] == [hour(1), hour(2)]

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +22,14 @@ OPTIONS = (
     *("--disable-gpu", "--disable-dev-shm-usage", "--disable-extensions"),
     *("--disable-background-networking", "--disable-component-update", "--no-proxy-server"),
 )
+LAUNCH = """
+import fcntl, os, sys
+commands, answers = (fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3])
+os.dup2(commands, 3)
+os.dup2(answers, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""Runs Chromium with the file descriptors that it takes commands from and answers to: 3 and 4."""
 KEYS = {"Tab": 9, "Enter": 13, "Space": 32, "Escape": 27}
 
 
@@ -114,9 +123,9 @@ def browser() -> Iterator[Browser]:
     with tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as profile:
         read_commands, write_commands = os.pipe()
         read_answers, write_answers = os.pipe()
-        script = f'exec "$@" 3<&{read_commands} 4>&{write_answers}'
+        launch = [sys.executable, "-SIc", LAUNCH, str(read_commands), str(write_answers)]
         process = subprocess.Popen(
-            ["sh", "-c", script, "sh", program, *OPTIONS, f"--user-data-dir={profile}"],
+            [*launch, program, *OPTIONS, f"--user-data-dir={profile}"],
             pass_fds=(read_commands, write_answers),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -126,7 +135,10 @@ def browser() -> Iterator[Browser]:
         os.close(read_commands)
         os.close(write_answers)
         try:
-            with os.fdopen(write_commands, "wb") as commands, os.fdopen(read_answers, "rb") as answers:
+            with (
+                os.fdopen(write_commands, "wb") as commands,
+                os.fdopen(read_answers, "rb") as answers,
+            ):
                 yield Browser(commands, answers)
         finally:
             with suppress(ProcessLookupError):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from importlib.util import find_spec
 from ipaddress import ip_address
@@ -12,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from share_actors.cli.command import command
-from share_actors.cli.output import escape
 from share_actors.cli.session import Session
 from share_actors.errors import InvalidRequest, Unavailable
 
@@ -135,13 +135,19 @@ def _announce(session: Session, keys: Keys, host: str, port: int) -> None:
     name = f"[{host}]" if ":" in host else host
     url = f"http://{name}:{port}/?token={keys.token}"
     if session.json:
-        session.output.print_json({"url": url})
+        _write(session, json.dumps({"url": url}))
         return
     session.output.print("Open this address in a browser (Ctrl-C ends the console):")
-    session.output.print(f"  {escape(url)}")
+    _write(session, f"  {url}")
     if not _is_loopback(host):
         text = "It is not encrypted: use it only in a network that you trust."
         session.output.print(f"[bold yellow]{text}[/]")
+
+
+def _write(session: Session, line: str) -> None:
+    """Write a line with the token, which everything else that is printed has masked."""
+    session.output.stdout.write(line + "\n")
+    session.output.stdout.flush()
 
 
 def _is_loopback(host: str) -> bool:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from share_actors.cli.console.frames import frame, read_frame
-from share_actors.cli.console.source import Source
 from share_actors.errors import ShareActorsError, Unavailable
+
+if TYPE_CHECKING:
+    from share_actors.cli.console.source import Source
 
 
 class Answers:

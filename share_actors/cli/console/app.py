@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -124,23 +123,20 @@ class Console:
         after = _whole(request.headers.get("last-event-id")) or _whole(
             request.query_params.get("after")
         )
-        return StreamingResponse(self._told(after or 0), media_type="text/event-stream")
+        return StreamingResponse(self.told(after or 0), media_type="text/event-stream")
 
-    async def _told(self, after: int) -> AsyncIterator[str]:
+    async def told(self, after: int) -> AsyncGenerator[str, None]:
+        """What a browser is sent of the events after position *after*: the lines of an event stream."""
         yield "retry: 2000\n\n"
-        async with aclosing(self._feed.follow(after)) as news:
-            coming = asyncio.ensure_future(anext(news))
-            try:
-                while True:
-                    done, _ = await asyncio.wait((coming,), timeout=BEAT_S)
-                    if not done:
-                        yield ": still here\n\n"
-                        continue
-                    yield self._message(coming.result())
-                    coming = asyncio.ensure_future(anext(news))
-            finally:
-                coming.cancel()
-                await asyncio.wait((coming,))
+        with self._feed.viewer(after) as viewer:
+            while True:
+                try:
+                    async with asyncio.timeout(BEAT_S):
+                        news = await viewer.next()
+                except TimeoutError:
+                    yield ": still here\n\n"
+                else:
+                    yield self._message(news)
 
     def _message(self, news: News) -> str:
         match news:

@@ -18,7 +18,7 @@ from typing import NoReturn
 from share_actors.actors.runtime.system_state import SystemState, check_reachable
 from share_actors.cli.console.answers import Answers
 from share_actors.cli.console.frames import frame, read_frame
-from share_actors.cli.console.source import SystemSource
+from share_actors.cli.console.system_source import SystemSource
 from share_actors.cli.session import Options, Session
 from share_actors.client.system import AsyncShareSystem
 from share_actors.errors import Forbidden, ShareActorsError, Unavailable

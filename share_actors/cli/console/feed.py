@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
 from typing import NamedTuple
 
 from share_actors.cli.console.source import Source
@@ -59,7 +59,7 @@ class Viewer:
         self._some.set()
 
     async def next(self) -> News:
-        """The next news, of which the viewer may wait for any time."""
+        """The next news; to give up waiting for it loses none."""
         await self._some.wait()
         if self._missed:
             count, self._missed = self._missed, 0
@@ -88,15 +88,15 @@ class Feed:
         """How many there are."""
         return len(self._viewers)
 
-    async def follow(self, after: int) -> AsyncGenerator[News, None]:
-        """The events after position *after* and each new one, without end."""
+    @contextmanager
+    def viewer(self, after: int) -> Iterator[Viewer]:
+        """A viewer of the events after position *after* and of each new one, in the block."""
         viewer = Viewer(after)
         self._join(viewer)
         try:
-            while True:
-                yield await viewer.next()
+            yield viewer
         finally:
-            await self._leave(viewer)
+            self._leave(viewer)
 
     def _join(self, viewer: Viewer) -> None:
         if self._running is None:
@@ -112,13 +112,11 @@ class Feed:
         if self._problem is not None:
             viewer.put(Interrupted(self._problem))
 
-    async def _leave(self, viewer: Viewer) -> None:
+    def _leave(self, viewer: Viewer) -> None:
         self._viewers.discard(viewer)
         if not self._viewers and self._running is not None:
-            running, self._running = self._running, None
-            running.cancel()
-            with suppress(asyncio.CancelledError):
-                await running
+            self._running.cancel()
+            self._running = None
 
     def _tell(self, news: News) -> None:
         for viewer in self._viewers:

@@ -39,7 +39,7 @@ class Keys:
     """The token of the printed address, and the session that a cookie holds, until the console ends."""
 
     def __init__(self) -> None:
-        self.token, self._session = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+        self.token, self.session = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
 
     def is_token(self, text: str) -> bool:
         """Whether *text* is the token; how long that takes tells nothing about it."""
@@ -47,11 +47,11 @@ class Keys:
 
     def is_session(self, text: str) -> bool:
         """Whether *text* is the session, as `is_token`."""
-        return _same(text, self._session)
+        return _same(text, self.session)
 
     def set_cookie(self, response: Response, name: str) -> None:
         """Give the browser the session, until it is closed."""
-        response.set_cookie(name, self._session, httponly=True, samesite="strict", path="/")
+        response.set_cookie(name, self.session, httponly=True, samesite="strict", path="/")
 
 
 def _same(given: str, secret: str) -> bool:

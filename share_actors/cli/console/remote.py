@@ -8,25 +8,32 @@ import socket
 import sys
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from share_actors.audit.explanation import Explanation
 from share_actors.cli.console.frames import LIMIT_BYTES, frame, read_frame
-from share_actors.cli.console.source import About
-from share_actors.cli.session import Options
-from share_actors.client.keywords import EntityFilters, RuleFilters, ShareFilters, SnapshotFilters
-from share_actors.client.results import SystemStatus
 from share_actors.errors import ShareActorsError, Unavailable
-from share_actors.events.envelope import Recorded
-from share_actors.values import (
-    BackendReport,
-    BackendState,
-    Page,
-    Share,
-    ShareRule,
-    ShareServer,
-    Snapshot,
-)
+
+if TYPE_CHECKING:
+    from share_actors.audit.explanation import Explanation
+    from share_actors.cli.console.source import About
+    from share_actors.cli.session import Options
+    from share_actors.client.keywords import (
+        EntityFilters,
+        RuleFilters,
+        ShareFilters,
+        SnapshotFilters,
+    )
+    from share_actors.client.results import SystemStatus
+    from share_actors.events.envelope import Recorded
+    from share_actors.values import (
+        BackendReport,
+        BackendState,
+        Page,
+        Share,
+        ShareRule,
+        ShareServer,
+        Snapshot,
+    )
 
 CONNECTOR = (sys.executable, "-m", "share_actors.cli.console.connector")
 RESTART_S, END_S = 1.0, 0.5
@@ -80,15 +87,11 @@ class RemoteSource:
     async def _run_once(self) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
-            descriptor = theirs.fileno()
-            process = await asyncio.create_subprocess_exec(
-                *self._command,
-                str(descriptor),
-                pass_fds=(descriptor,),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=None if self._options.debug else asyncio.subprocess.DEVNULL,
-            )
+            try:
+                process = await self._started(theirs.fileno())
+            except BaseException:
+                ours.close()
+                raise
         reader, writer = await asyncio.open_connection(sock=ours, limit=LIMIT_BYTES)
         try:
             writer.write(frame(self._options))
@@ -99,6 +102,16 @@ class RemoteSource:
             self._lose()
             writer.close()  # it ends when it reads the end of the stream
             await _end(process)
+
+    async def _started(self, descriptor: int) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *self._command,
+            str(descriptor),
+            pass_fds=(descriptor,),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=None if self._options.debug else asyncio.subprocess.DEVNULL,
+        )
 
     def _take(self, message: tuple[Any, ...], writer: asyncio.StreamWriter) -> None:
         match message:

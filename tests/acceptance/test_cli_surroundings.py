@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import signal
 import tempfile
 from collections.abc import Iterator
+from http.cookiejar import CookieJar
 from pathlib import Path
+from urllib.parse import urljoin
+from urllib.request import HTTPCookieProcessor, build_opener
 
 import pytest
 
-from tests.acceptance.cli import CommandLine
+from tests.acceptance.cli import MAX_WAIT_S, CommandLine
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -188,3 +192,22 @@ def test_without_json_commands_print_tables(cli: CommandLine) -> None:
     assert "tenants" in cli("backend", "list").out
     for group in ("network", "server", "type", "backend"):
         assert cli(group, "--help").code == 0
+
+
+def test_the_console_shows_the_system_until_ctrl_c(cli: CommandLine) -> None:
+    cli.json("share", "create", "--size", "1", "--name", "shown", "--backend", "local")
+    console = cli.start("--json", "console", "--port", "0")
+    assert console.stdout is not None
+    address = json.loads(console.stdout.readline())["url"]
+    browser = build_opener(HTTPCookieProcessor(CookieJar()))
+
+    with browser.open(address) as answer:
+        now = answer.read().decode()
+    with browser.open(urljoin(address, "/shares?q=shown")) as answer:
+        shares = answer.read().decode()
+    console.send_signal(signal.SIGINT)
+
+    assert "<b>share-actors</b> as " in now
+    assert "The manager does not answer" not in now
+    assert ">shown<" in shares
+    assert console.wait(MAX_WAIT_S) == 0

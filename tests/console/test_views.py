@@ -93,7 +93,7 @@ def test_what_is_wrong_is_a_problem(manager: dict[str, Any], severity: str, what
 
 def test_a_catalog_in_trouble_is_a_problem_and_the_worst_comes_first() -> None:
     parked = {"stream": "share-s1", "version": 7, "position": 9, "error": "x", "last_version": 8}
-    behind = {"applied": 1, "events": 9, "seconds_left": 4.0, "parked": [parked]}
+    behind: dict[str, Any] = {"applied": 1, "events": 9, "seconds_left": 4.0, "parked": [parked]}
 
     assert [p.severity for p in problems_of(status(**behind))] == ["bad", "warn"]
     assert "share-actors catalog unpark share-s1" in problems_of(status(**behind))[0].command

@@ -151,7 +151,7 @@ class RemoteSource:
     def _question(self, kind: str, *about: object) -> Iterator[Queue]:
         """Send a question; its answers come in the queue. It is cancelled if it was left before its end."""
         if self._writer is None:
-            raise self._problem
+            raise self._problem.with_traceback(None)  # else each raise adds to it
         writer, number = self._writer, next(self._numbers)
         queue = self._open[number] = Queue(AHEAD)
         writer.write(frame((kind, number, *about)))

@@ -29,8 +29,8 @@ document.addEventListener("htmx:responseError", (event) => {
 });
 
 // -- events ----------------------------------------------------------------------------------------
-const rows = document.getElementById("stream");
-if (rows) {
+function follow(rows) {
+  rows.dataset.followed = "yes";
   const state = document.getElementById("stream-state");
   const notice = document.getElementById("stream-notice");
   const pause = document.getElementById("pause");
@@ -48,7 +48,10 @@ if (rows) {
   };
   const tell = (text) => { if (state.textContent !== text) state.textContent = text; };
   const warn = (text) => { notice.textContent = text; notice.hidden = !text; };
-  const live = () => tell(paused ? `Paused, ${waiting.length} new` : "Live");
+  const live = () => {
+    tell(paused ? "Paused" : "Live");
+    pause.textContent = paused ? `Go on (${waiting.length} new)` : "Pause";
+  };
 
   const source = new EventSource(rows.dataset.stream);
   source.addEventListener("open", () => { warn(""); live(); });
@@ -73,8 +76,14 @@ if (rows) {
   pause.hidden = false;
   pause.addEventListener("click", () => {
     paused = !paused;
-    pause.textContent = paused ? "Go on" : "Pause";
     if (!paused) { waiting.forEach(show); waiting = []; }
     live();
   });
 }
+
+function followIfShown() {
+  const rows = document.getElementById("stream");
+  if (rows && !rows.dataset.followed) follow(rows);
+}
+followIfShown();
+document.addEventListener("htmx:afterSettle", followIfShown); // a page that has come back

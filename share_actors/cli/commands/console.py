@@ -111,11 +111,12 @@ async def _serve(session: Session, listening: socket.socket, host: str, allowed:
 
     keys, source = Keys(), RemoteSource(session.options)
     port = listening.getsockname()[1]
-    app = Console(source, keys, port, [host, *allowed]).app
+    names = allowed if _is_any(host) else [host, *allowed]
+    app = Console(source, keys, port, names).app
     source.start()
     try:
         await _first_answer(session, source)
-        shown = allowed[0] if _is_any(host) else host
+        shown = names[0]
         await serve(app, listening, lambda: _announce(session, keys, shown, port))
     finally:
         await source.close()

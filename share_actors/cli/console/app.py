@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Callable, Collection
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -198,8 +199,9 @@ def _environment() -> Environment:
     return environment
 
 
+@cache
 def _static(name: str) -> str:
-    """The address of a static file, another one after each change of its content."""
+    """The address of a static file, which differs if its content does: browsers keep no old one."""
     digest = hashlib.sha256((HERE / "static" / name).read_bytes()).hexdigest()
     return f"/static/{name}?v={digest[:12]}"
 

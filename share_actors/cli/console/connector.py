@@ -19,6 +19,7 @@ from share_actors.actors.runtime.system_state import SystemState, check_reachabl
 from share_actors.cli.console.answers import Answers
 from share_actors.cli.console.frames import frame, read_frame
 from share_actors.cli.console.system_source import SystemSource
+from share_actors.cli.foreground import hang_noticed
 from share_actors.cli.session import Options, Session
 from share_actors.client.system import AsyncShareSystem
 from share_actors.errors import Forbidden, ShareActorsError, Unavailable
@@ -29,11 +30,15 @@ ASK_EVERY_S, ANSWER_WITHIN_S, SILENT_S = 5.0, 5.0, 15.0
 """How often it asks the manager for a sign of life, for how long, and after what silence it gives up."""
 
 
-async def _run(connection: socket.socket) -> None:
+async def _run(connection: socket.socket) -> NoReturn:
     reader, writer = await asyncio.open_connection(sock=connection)
     options: Options = await read_frame(reader)
     gone = asyncio.create_task(_end_with(reader))
-    system, state, session = await _connected(options, writer)
+    try:
+        system, state, session = await _connected(options, writer)
+    except Exception as error:  # end: a process that has joined one cluster cannot join another
+        await _tell(writer, _known(error))
+        _end()
     gone.cancel()
     with suppress(asyncio.CancelledError):
         await gone
@@ -41,6 +46,7 @@ async def _run(connection: socket.socket) -> None:
     writer.write(frame(("ready",)))
     answering = asyncio.create_task(Answers(SystemSource(system), reader, writer).serve())
     await asyncio.wait((watching, answering), return_when=asyncio.FIRST_COMPLETED)
+    _end()
 
 
 async def _end_with(reader: asyncio.StreamReader) -> None:
@@ -59,20 +65,32 @@ async def _connected(
         try:
             state = await asyncio.to_thread(session.running_system)
             await asyncio.to_thread(session.prepare_connection, state)
-            return await _join(session, state), state, session
+            break
         except ShareActorsError as error:
             if (text := str(error)) != told:
                 told = text
-                writer.write(frame(("problem", error)))
-                await writer.drain()
+                await _tell(writer, error)
         await asyncio.sleep(LOOK_EVERY_S)
+    return await _join(session, state), state, session
 
 
 async def _join(session: Session, state: SystemState) -> AsyncShareSystem:
     from share_actors.client import aio
 
     assert state.address is not None
-    return await aio.connect(state.address, namespace=state.namespace, context=session.context)
+    with hang_noticed(state, _end):
+        return await aio.connect(state.address, namespace=state.namespace, context=session.context)
+
+
+def _known(error: Exception) -> ShareActorsError:
+    if isinstance(error, ShareActorsError):
+        return error
+    return Unavailable(f"unexpected {type(error).__name__}: {error}")
+
+
+async def _tell(writer: asyncio.StreamWriter, problem: ShareActorsError) -> None:
+    writer.write(frame(("problem", problem)))
+    await writer.drain()
 
 
 async def _watch(session: Session, system: AsyncShareSystem, joined: SystemState) -> None:
@@ -115,12 +133,9 @@ def _end() -> NoReturn:
 
 def main() -> NoReturn:
     """Serve the socket whose file descriptor is the only argument, until either side is gone."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C is for the console, which ends this process
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for the console, which ends this process
     with socket.socket(fileno=int(sys.argv[1])) as connection:
         asyncio.run(_run(connection))
-    _end()
 
 
 if __name__ == "__main__":

@@ -135,9 +135,11 @@ class RemoteSource:
 
     def _lose(self) -> None:
         """Have each open question raise, as every later one does."""
+        if self._ready.is_set():
+            text = "the connection to the system was lost; connecting again"
+            self._problem = Unavailable(text)
         self._writer = None
         self._ready.clear()
-        self._problem = Unavailable("the connection to the system was lost; connecting again")
         self._told.set()
         for queue in self._open.values():
             self._put(queue, "error", self._problem)

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import socket
 import sys
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
@@ -86,32 +86,45 @@ class RemoteSource:
 
     async def _run_once(self) -> None:
         ours, theirs = socket.socketpair()
-        with theirs:
-            try:
+        with ours:
+            with theirs:
                 process = await self._started(theirs.fileno())
-            except BaseException:
-                ours.close()
-                raise
-        reader, writer = await asyncio.open_connection(sock=ours, limit=LIMIT_BYTES)
+            try:
+                await self._talk(ours)
+            finally:
+                self._lose()
+                ours.close()  # the process ends when it reads the end of the stream
+                await _finished(_end(process))
+
+    async def _talk(self, connection: socket.socket) -> None:
+        """Take what the process sends until it has ended."""
+        reader, writer = await asyncio.open_connection(sock=connection, limit=LIMIT_BYTES)
         try:
             writer.write(frame(self._options))
             with suppress(EOFError, ConnectionError):
                 while True:
                     self._take(await read_frame(reader), writer)
         finally:
-            self._lose()
-            writer.close()  # it ends when it reads the end of the stream
-            await _end(process)
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
     async def _started(self, descriptor: int) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            *self._command,
-            str(descriptor),
-            pass_fds=(descriptor,),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=None if self._options.debug else asyncio.subprocess.DEVNULL,
+        starting = asyncio.create_task(
+            asyncio.create_subprocess_exec(
+                *self._command,
+                str(descriptor),
+                pass_fds=(descriptor,),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=None if self._options.debug else asyncio.subprocess.DEVNULL,
+            )
         )
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            await _end(await starting)
+            raise
 
     def _take(self, message: tuple[Any, ...], writer: asyncio.StreamWriter) -> None:
         match message:
@@ -220,6 +233,16 @@ def _content(answer: tuple[str, Any]) -> Any:
     if kind == "error":
         raise content
     return content
+
+
+async def _finished(work: Coroutine[Any, Any, None]) -> None:
+    """Let *work* come to its end, also if this is cancelled meanwhile."""
+    working = asyncio.create_task(work)
+    try:
+        await asyncio.shield(working)
+    except asyncio.CancelledError:
+        await working
+        raise
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -32,7 +32,7 @@ __all__ = [
     "view",
 ]
 KIND = "backend"
-STATE_VERSION = 3
+STATE_VERSION = 4
 MAX_CAUSES = 5
 """How many different causes of one outage are recorded; `status` shows the latest one in any case."""
 
@@ -86,9 +86,10 @@ class MoveBackend(Command, topic="backend.move"):
     at: datetime = EPOCH
 
 
-class EndMove(Command, topic="backend.end_move"):
-    """The configuration names another Ray resource, *configured*, than when the backend was moved."""
+class PinBackend(Command, topic="backend.pin"):
+    """The configuration pins the backend to the Ray resource *configured*, or to none."""
 
+    backend: str
     configured: str | None
 
 
@@ -172,7 +173,16 @@ class BackendMoveEnded(Event, topic="backend.move_ended"):
     configured: str | None
 
 
-BackendCommand = ReportStats | ReportSilence | RenameBackend | ConfirmShares | MoveBackend | EndMove
+class BackendPinned(Event, topic="backend.pinned"):
+    """The configuration pins the backend to the Ray resource *configured*, if any, and did not before."""
+
+    backend: str
+    configured: str | None
+
+
+BackendCommand = (
+    ReportStats | ReportSilence | RenameBackend | ConfirmShares | MoveBackend | PinBackend
+)
 BackendEvent = (
     BackendUp
     | BackendChanged
@@ -184,6 +194,7 @@ BackendEvent = (
     | BackendSharesEnsured
     | BackendMoved
     | BackendMoveEnded
+    | BackendPinned
 )
 initial = BackendState()
 
@@ -204,9 +215,8 @@ def decide(command: BackendCommand, state: BackendState) -> list[BackendEvent]:
             return [] if info == state.ensured else [BackendSharesEnsured(info=info, shares=shares)]
         case MoveBackend():
             return _move(command, state)
-        case EndMove(configured=configured):
-            ends = state.node is not None and configured != state.moved_from
-            return [BackendMoveEnded(configured=configured)] if ends else []
+        case PinBackend():
+            return _pin(command, state)
         case _:
             assert_never(command)
 
@@ -224,6 +234,16 @@ def _move(command: MoveBackend, state: BackendState) -> list[BackendEvent]:
     if command.node == (state.node if is_moved else command.configured):
         return []
     return [BackendMoved(**dict(command))]
+
+
+def _pin(command: PinBackend, state: BackendState) -> list[BackendEvent]:
+    """A backend that has not reported yet has nothing anywhere."""
+    if state.node is not None:
+        ends = command.configured != state.moved_from
+        return [BackendMoveEnded(configured=command.configured)] if ends else []
+    if state.status == "absent" or command.configured == state.pinned:
+        return []
+    return [BackendPinned(**dict(command))]
 
 
 def _stats_events(command: ReportStats, state: BackendState) -> list[BackendEvent]:
@@ -282,14 +302,19 @@ def evolve(state: BackendState, event: BackendEvent) -> BackendState:
         case BackendSharesEnsured(info=info):
             return state.replace(ensured=info)
         case BackendMoved(backend=name, configured=configured, node=node):
-            ensured = None if state.info is None else ""  # its shares are exported there now
-            moved = state.replace(id=name, ensured=ensured, node=node, moved_from=configured)
-            return moved.replace(node=None, moved_from=None) if node == configured else moved
-        case BackendMoveEnded():
-            ensured = None if state.info is None else ""
-            return state.replace(node=None, moved_from=None, ensured=ensured)
+            moved = _elsewhere(state, configured).replace(id=name)
+            is_back = node == configured
+            return moved if is_back else moved.replace(node=node, moved_from=configured)
+        case BackendMoveEnded(configured=configured) | BackendPinned(configured=configured):
+            return _elsewhere(state, configured)
         case _:
             assert_never(event)
+
+
+def _elsewhere(state: BackendState, configured: str | None) -> BackendState:
+    """*state* where the configuration says: its shares have to be exported there."""
+    ensured = None if state.info is None else ""
+    return state.replace(node=None, moved_from=None, pinned=configured, ensured=ensured)
 
 
 def owned(state: BackendState) -> BackendState:

@@ -13,6 +13,7 @@ from share_actors.events.backend import (
     BackendInfoChanged,
     BackendMoved,
     BackendMoveEnded,
+    BackendPinned,
     BackendRenamed,
     BackendSharesEnsured,
     BackendUnhealthy,
@@ -47,6 +48,8 @@ def sentence(event: BackendEvent, who: str) -> str:
             return f"{who} moved backend {name}; it is {now}{why}"
         case BackendMoveEnded(configured=configured):
             return f"the configuration says {configured or 'no node'}: it is where that says again"
+        case BackendPinned(backend=name, configured=configured):
+            return f"the configuration pins backend {name} to {configured or 'no node'} now"
         case _:
             assert_never(event)
 

@@ -81,7 +81,7 @@ INTERNAL = frozenset(
         "server.change_backend",
         "backend.rename",
         "backend.move",
-        "backend.end_move",
+        "backend.pin",
         "node.report",
         "node.drain",
         "node.undrain",

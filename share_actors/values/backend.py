@@ -89,6 +89,8 @@ class BackendState(Value):
     """The Ray resource that it was moved to (`backend move`); None: it is where the configuration says."""
     moved_from: str | None = None
     """The Ray resource that the configuration named when it was moved; the move counts as long as it does."""
+    pinned: str | None = None
+    """The Ray resource that the configuration named when that was last recorded."""
 
 
 @sent_as_report

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from share_actors import sentence
+from share_actors.actors.manager import backend_verbs
 from share_actors.actors.messaging.messages import unpack_error
 from share_actors.actors.ports import Probe
+from share_actors.config import Config
 from share_actors.errors import Moved, NotFound, Refused, Unavailable
 from share_actors.events.preflight import moved_backends
 from share_actors.events.share.ensure import ShareEnsured
@@ -294,15 +296,19 @@ def test_a_configuration_that_names_another_node_ends_a_move(tmp_path: Path) -> 
     async def scenario() -> None:
         async with with_forgotten_node(tmp_path) as (running, share_id):
             await running.backends.move("far", "cellar")
-            old = running.cluster.config
-            agreed = old.backends["far"].model_copy(update={"node": "cellar"})
-            config = old.model_copy(update={"backends": {**old.backends, "far": agreed}})
-            await running.backends.reload(config)
+            await running.backends.reload(pinned_to(running, "cellar"))
 
             assert await extended(running, share_id, 2)
             assert any("the configuration says cellar" in text for text in await told(running))
 
     within(LIMIT_S, scenario())
+
+
+def pinned_to(running: InProcessSystem, node: str | None) -> Config:
+    """The configuration, with `far` pinned to *node*."""
+    old = running.cluster.config
+    far = old.backends["far"].model_copy(update={"node": node})
+    return old.model_copy(update={"backends": {**old.backends, "far": far}})
 
 
 def test_a_reload_that_pins_a_backend_elsewhere_moves_it(tmp_path: Path) -> None:
@@ -311,14 +317,102 @@ def test_a_reload_that_pins_a_backend_elsewhere_moves_it(tmp_path: Path) -> None
             share = await running.create_share(size=1, backend="far")
             running.cluster.add_node("cellar", "cellar")
             await until_async(lambda: knows_node(running, "cellar"))
-            old = running.cluster.config
-            moved = old.backends["far"].model_copy(update={"node": "cellar"})
-            await running.backends.reload(
-                old.model_copy(update={"backends": {**old.backends, "far": moved}})
-            )
+            await running.backends.reload(pinned_to(running, "cellar"))
 
             assert await until_async(lambda: hosted_on(running, share.id, "cellar"))
             assert running.cluster.stats_actors["far"].on_node == "cellar"
+            assert any("pins backend far to cellar" in text for text in await of_far(running))
+
+    within(LIMIT_S, scenario())
+
+
+async def of_far(running: InProcessSystem) -> list[str]:
+    """What was recorded of the backend `far`."""
+    return [sentence(each) for each in await running.backends.history("far")]
+
+
+def test_an_activation_that_is_left_where_the_configuration_pinned_it_can_not_act(
+    tmp_path: Path,
+) -> None:
+    """Its node is cut off, and the configuration names another one: all shares are ensured there."""
+
+    async def scenario() -> None:
+        async with system(two_backends(tmp_path)) as running:
+            share = await running.create_share(size=1, backend="far")
+            old = running.cluster.host_of(share.id)
+            old.cut_off()
+            await running.cluster.lose_node("rack")
+            running.cluster.add_node("cellar", "cellar")
+            await until_async(lambda: down(running, "far"))
+            await running.backends.reload(pinned_to(running, "cellar"))
+            assert await until_async(lambda: ensured(running, share.id))
+
+            [reply] = await old.inner.submit([tell(share.id, ExtendShare(size=9))])
+
+            assert reply.error is not None
+            assert isinstance(unpack_error(reply.error), Moved)
+            assert (await share.refresh()).size == 1
+
+    within(LIMIT_S, scenario())
+
+
+def test_a_reload_whose_pins_can_not_be_recorded_in_time_records_them_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        async with system(two_backends(tmp_path)) as running:
+            share = await running.create_share(size=1, backend="far")
+            running.cluster.add_node("cellar", "cellar")
+            await until_async(lambda: knows_node(running, "cellar"))
+            monkeypatch.setattr(backend_verbs, "READ_S", 0.0)
+            await running.backends.reload(pinned_to(running, "cellar"))
+
+            assert await until_async(lambda: ensured(running, share.id))
+
+    within(LIMIT_S, scenario())
+
+
+class HeldRead:
+    """Holds the next answer of the catalog about the entity at *address*, after it was read."""
+
+    def __init__(self, running: InProcessSystem, address: str) -> None:
+        self._catalog, self._address = running.cluster.catalog, address
+        self._ask = self._catalog.ask
+        self.began, self.released = asyncio.Event(), asyncio.Event()
+
+    async def ask(self, query: str, /, **parameters: Any) -> Any:
+        """See `CatalogPort`."""
+        answer = await self._ask(query, **parameters)
+        if (query, parameters.get("address")) == ("entity", self._address):
+            self.began.set()
+            await self.released.wait()
+        return answer
+
+
+@pytest.mark.parametrize("address", ["backend:far", "cluster:nodes"])
+def test_what_is_recorded_while_a_reload_reads_stays_in_force(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    async def scenario() -> None:
+        async with system(two_backends(tmp_path)) as running:
+            await running.create_share(size=1, backend="far")
+            running.cluster.add_node("cellar", "cellar")
+            await until_async(lambda: knows_node(running, "cellar"))
+            held = HeldRead(running, address)
+            monkeypatch.setattr(running.cluster.catalog, "ask", held.ask)
+            config = running.cluster.config
+            reloading = asyncio.ensure_future(running.backends.reload(config))
+            await held.began.wait()
+
+            await running.backends.move("far", "cellar")
+            await running.nodes.drain("rack", wait=False)
+            held.released.set()
+            await reloading
+
+            gold = (await running.status())["manager"]["backends"]["far"]
+            assert (gold["node"], gold["configured_node"]) == ("cellar", "rack")
+            nodes = await running.nodes.list()
+            assert [node["name"] for node in nodes if node["drained"]] == ["rack"]
 
     within(LIMIT_S, scenario())
 

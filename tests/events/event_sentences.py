@@ -160,6 +160,14 @@ OTHER_SENTENCES: list[tuple[Event, str]] = [
         "the configuration says no node: it is where that says again",
     ),
     (
+        backend.BackendPinned(backend="b", configured="far"),
+        "the configuration pins backend b to far now",
+    ),
+    (
+        backend.BackendPinned(backend="b", configured=None),
+        "the configuration pins backend b to no node now",
+    ),
+    (
         cluster.NodeJoined(node=_rack, instead_of=None),
         "node rack (10.0.0.2) joined with near, fast",
     ),

@@ -17,12 +17,13 @@ from share_actors.events.backend import (
     BackendInfoChanged,
     BackendMoved,
     BackendMoveEnded,
+    BackendPinned,
     BackendSharesEnsured,
     BackendUnhealthy,
     BackendUp,
     ConfirmShares,
-    EndMove,
     MoveBackend,
+    PinBackend,
     ReportSilence,
     ReportStats,
 )
@@ -258,13 +259,37 @@ def test_a_moved_backend_is_moved_on_and_back() -> None:
 
 def test_a_move_ends_once_the_configuration_says_something_else() -> None:
     ended = BackendMoveEnded(configured="far")
-    blue.given(moved).when(EndMove(configured="near")).then()
-    blue.given(moved).when(EndMove(configured="far")).then(ended)
-    blue.given(moved, ended).when(EndMove(configured="far")).then()
-    blue.given(moved, ended).then_state(lambda s: s.node, None)
+    blue.given(up, moved).when(pin("near")).then()
+    blue.given(up, moved).when(pin("far")).then(ended)
+    blue.given(up, moved, ended).when(pin("far")).then()
+    blue.given(up, moved, ended).then_state(lambda s: (s.node, s.pinned), (None, "far"))
 
 
-@pytest.mark.parametrize("event", [moved, BackendMoveEnded(configured="far")])
+def pin(configured: str | None) -> PinBackend:
+    return PinBackend(backend="blue", configured=configured)
+
+
+def test_what_the_configuration_pins_a_backend_to_is_recorded_when_it_changes() -> None:
+    pinned = BackendPinned(backend="blue", configured="far")
+    free = BackendPinned(backend="blue", configured=None)
+
+    Spec(backend).when(pin("far")).then()  # it has nothing anywhere
+    blue.given(up).when(pin(None)).then()
+    blue.given(up).when(pin("far")).then(pinned)
+    blue.given(up, pinned).when(pin("far")).then()
+    blue.given(up, pinned).when(pin(None)).then(free)
+    blue.given(up, moved, moved.replace(node="near")).when(pin("near")).then()
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        moved,
+        BackendMoveEnded(configured="far"),
+        BackendPinned(backend="blue", configured="far"),
+        BackendPinned(backend="blue", configured=None),
+    ],
+)
 def test_the_shares_of_a_backend_that_moved_are_ensured_where_it_is_now(event: Any) -> None:
     ensured = blue.given(BackendInfoChanged(info="i"), BackendSharesEnsured(info="i", shares=2))
     ensured.given(event).then_state(lambda s: (s.info, s.ensured), ("i", ""))

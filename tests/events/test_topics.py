@@ -13,7 +13,7 @@ from share_actors.events.share.messages import ShareCommand, ShareEvent
 from share_actors.events.topics import COMMANDS, EVENTS, topic_of
 
 SENT = """
-access.allow access.deny backend.confirm_shares backend.end_move backend.move backend.rename
+access.allow access.deny backend.confirm_shares backend.move backend.pin backend.rename
 backend.report_silence backend.report_stats network.acquire_server network.add_security_service
 network.change_backend network.create network.delete network.grant_addresses network.leave_server
 network.release_addresses network.remove_security_service network.retire_server network.turn_away
@@ -32,7 +32,7 @@ def test_exactly_these_commands_can_be_sent() -> None:
 
 
 def test_each_event_topic_names_one_class() -> None:
-    assert len({*EVENTS.values()}) == len(EVENTS) == 104
+    assert len({*EVENTS.values()}) == len(EVENTS) == 105
 
 
 def test_a_command_that_is_never_sent_has_no_topic() -> None:

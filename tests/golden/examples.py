@@ -328,6 +328,7 @@ EXAMPLES: tuple[Event, ...] = (
         backend="local", configured="near", node="far", reason="the rack burned", at=AT
     ),
     backend.BackendMoveEnded(configured="far"),
+    backend.BackendPinned(backend="local", configured="far"),
     cluster.NodeJoined(node=_NODE, instead_of="a0"),
     cluster.NodeDrained(node=_NODE, reason="new disks", at=AT),
     cluster.NodeUndrained(node=_NODE),

@@ -11,7 +11,7 @@ from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.ports import CatalogPort, NodeState
 from share_actors.config import Config
 from share_actors.errors import ShareActorsError, Unavailable
-from share_actors.events.backend import EndMove
+from share_actors.events.backend import PinBackend
 from share_actors.events.cluster import ADDRESS, ReportNode
 from share_actors.events.decider import Command
 from share_actors.values import (
@@ -39,14 +39,24 @@ class NodeRecords:
         self.moves: dict[str, tuple[str, str]] = {}
         """Of each moved backend, the Ray resource that the configuration names, and the one in force."""
         self._known, self._recording = asyncio.Event(), asyncio.Lock()
+        self.is_outdated = True
+        """Whether they have not been read for the present configuration."""
+        self.reading = asyncio.Lock()
+        """Held while they are read."""
+        self._changes = 0
+        """How many changes were noted that what is being read may not have."""
         self.moving = asyncio.Lock()
         """Held from the checks of a backend's move until it is in force."""
         nodes.is_forgotten = lambda node: self._is(node, "forgotten")
 
     # -- reading ---------------------------------------------------------------------------------
     async def read(self, config: Config) -> None:
-        """Read them until that succeeds; moves that *config* does not name any more are recorded as ended."""
+        """Read them until that succeeds; what *config* pins backends to is recorded if that is new.
+
+        What is recorded meanwhile is newer than what was read: it is read again.
+        """
         while True:
+            changes = self._changes
             try:
                 state = await self._catalog.ask("entity", address=ADDRESS)
                 moves = [await self._read_move(name, config) for name in config.backends]
@@ -54,21 +64,27 @@ class NodeRecords:
                 logger.warning("the recorded nodes can't be read: %s", error)
                 await asyncio.sleep(RETRY_S)
             else:
-                break
+                if changes == self._changes:
+                    break
         self._state = state or ClusterState()
         self.moves = {move[0]: move[1:] for move in moves if move is not None}
         self._restore(config)
         self._known.set()
 
     async def _read_move(self, name: str, config: Config) -> tuple[str, str, str] | None:
-        """A backend that was moved, what the configuration says, and where it is; None if it was not."""
+        """A backend that was moved, what the configuration says, and where it is; None if it was not.
+
+        Records what the configuration says if that is new, so that the backend's shares are ensured there.
+        """
         address, configured = f"backend:{name}", config.backends[name].node
         state: BackendState | None = await self._catalog.ask("entity", address=address)
-        if state is None or state.node is None or state.moved_from is None:
+        if state is None:
             return None
-        if configured == state.moved_from:
+        if state.node is not None and configured is not None and configured == state.moved_from:
             return name, configured, state.node
-        await self._entity_client.tell(address, EndMove(configured=configured), SYSTEM_CONTEXT)
+        if state.node is not None or configured != state.pinned:
+            command = PinBackend(backend=name, configured=configured)
+            await self._entity_client.tell(address, command, SYSTEM_CONTEXT)
         return None
 
     def _restore(self, config: Config) -> None:
@@ -92,6 +108,7 @@ class NodeRecords:
 
     def note_move(self, backend: str, configured: str, node: str) -> None:
         """Take in that *backend* was moved to *node*."""
+        self._changes += 1
         self.moves.pop(backend, None)
         if node != configured:
             self.moves[backend] = (configured, node)
@@ -111,6 +128,7 @@ class NodeRecords:
         """Have *command* recorded, and take its outcome in."""
         async with self._recording:  # so that the newest state is the last
             self._state = await self._entity_client.ask(ClusterState, ADDRESS, command, context)
+            self._changes += 1
 
     def of(self, node: NodeState) -> NodeRecord | None:
         """What is recorded of *node*, also if its machine was recorded under an earlier id."""

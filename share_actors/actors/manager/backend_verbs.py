@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 GIB = 1024**3
 PAGE = 1000
 READ_S = 10.0
-"""How long a reload waits for what the log says of moved backends."""
+"""How long a reload waits until what it pins backends to is recorded."""
 
 
 class BackendVerbs:
@@ -51,6 +51,14 @@ class BackendVerbs:
 
     async def ready(self) -> None:
         """Return once commands can be routed."""
+        raise NotImplementedError
+
+    def _take_in_moves(self) -> None:
+        """Make the configuration with all moves the one in force."""
+        raise NotImplementedError
+
+    async def _read_records(self) -> None:
+        """Read what is recorded of nodes and moves, and record what the configuration says instead."""
         raise NotImplementedError
 
     async def _move_stats(self, backend: str, *, was_lost: bool) -> str | None:
@@ -259,13 +267,15 @@ class BackendVerbs:
         await asyncio.to_thread(check_apart, config.backends)
         config = reload.with_current_key(self._configured, config)
         await self._cluster.save_config(config)
+        with suppress(Unavailable):  # what the log says of moves is not lost, and taken in later
+            await self._records.known(READ_S)
         former = await self._apply(config)
+        await self._record_pins()
         for name in difference["removed"]:
             self._backend_reports.forget(name)
             await self._stats.end(name)
         for name in difference["added"]:
             self._stats.start(name)
-        self._evacuation.replace_hosts_on(former.values())
         for name in former:
             await self._move_stats(name, was_lost=self._is_absent(former[name]))
         changed = set(difference["changed"]) - former.keys()
@@ -284,23 +294,27 @@ class BackendVerbs:
 
     async def _apply(self, config: Config) -> dict[str, str | None]:
         """Make *config* that of the manager and of every host; the former nodes of moved backends."""
-        former = {name: settings.node for name, settings in self._config.backends.items()}
-        self._configured = config
-        if any(settings.node for settings in config.backends.values()):
-            with suppress(TimeoutError):  # a move that *config* ends does not count in any case
-                async with asyncio.timeout(READ_S):
-                    await self._records.read(config)
-        self._config = self._periodic_tasks.config = self._records.effective(config)
+        before = {name: settings.node for name, settings in self._config.backends.items()}
+        self._configured, self._records.is_outdated = config, True
+        self._take_in_moves()
         self._scheduler.reconfigure(self._config)
-        self._router.reconfigure(self._config)
+        now = self._config.backends
+        former = {n: node for n, node in before.items() if n in now and now[n].node != node}
+        self._evacuation.replace_hosts_on(former.values())
+        self._evacuation.look()  # before their shares are ensured, which has to be where they are now
         for name, host in list(self._supervisor.hosts.items()):
             if not self._supervisor.is_on_lost_node(name):
                 with suppress(
                     HostLost, TimeoutError
                 ):  # restarted, it loads the saved configuration
                     await self._supervisor.answer(host.reconfigure(config))
-        now = self._config.backends
-        return {n: node for n, node in former.items() if n in now and now[n].node != node}
+        return former
+
+    async def _record_pins(self) -> None:
+        """Have recorded what the configuration pins backends to now; `NodeVerbs` repeats it if that fails."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(READ_S):
+                await self._read_records()
 
     def _is_absent(self, node: str | None) -> bool:
         return self._supervisor.nodes.absence(node) is not None

@@ -57,8 +57,7 @@ class NodeVerbs:
     # -- in the background -----------------------------------------------------------------------
     async def _follow_nodes(self) -> None:
         """Read what is recorded of nodes, and keep actors where that says."""
-        await self._records.read(self._configured)
-        self._take_in_moves()
+        await self._read_records()
         self._evacuation.replace_hosts_on(was for was, _ in self._records.moves.values())
         while not self._supervisor.stopping:
             try:
@@ -70,7 +69,23 @@ class NodeVerbs:
                 logger.exception("looking after the nodes failed")
             await asyncio.sleep(self._supervisor.timings.report_every_s)
 
+    async def _read_records(self) -> None:
+        """Read what is recorded of nodes and moves, and record what the configuration says instead."""
+        async with (
+            self._records.reading
+        ):  # what an older configuration says must not be recorded later
+            while self._records.is_outdated:
+                self._records.is_outdated = False
+                try:
+                    await self._records.read(self._configured)
+                except BaseException:
+                    self._records.is_outdated = True
+                    raise
+        self._take_in_moves()
+
     async def _look_after_nodes(self) -> None:
+        if self._records.is_outdated:  # by a reload that could not read them
+            await self._read_records()
         self._evacuation.look()
         await self._stats.look()
         await self._records.report(self._pinned)

@@ -39,7 +39,7 @@ from share_actors.cli.commands.system.down import stop
 from share_actors.cli.commands.system.machines import Machines, check_serves, role_of_head
 from share_actors.cli.foreground import SignalsNoted
 from share_actors.cli.session import Options, Session
-from share_actors.config import build
+from share_actors.config import Config, LogSettings, RaySettings, build
 from share_actors.errors import ConfigError, InvalidRequest, Refused, ShareActorsError, Unavailable
 from tests.cli_home import home
 
@@ -316,6 +316,23 @@ def test_a_backend_is_asked_for_again_while_its_system_is_still_starting(
 
     with pytest.raises(Unavailable, match="no system runs on the cluster yet"):
         joining.join(Session(Options()), wanted, foreground=False)
+
+
+def test_a_head_that_others_can_join_notices_silent_nodes_as_the_configuration_says(
+    home: Path,
+) -> None:
+    ray = RaySettings(node_silence_s=50)
+    config = Config(home=home, ray=ray, log=LogSettings(kind="postgresql"))
+    home.mkdir(exist_ok=True)
+
+    head = role_of_head(config, Machines(listen="127.0.0.2:6379"))
+
+    assert head.variables == {
+        "RAY_health_check_period_ms": "1000",
+        "RAY_health_check_timeout_ms": "9000",
+        "RAY_health_check_failure_threshold": "5",
+    }
+    assert role_of_head(config, Machines()).variables == {}
 
 
 # -- the record ----------------------------------------------------------------------------------

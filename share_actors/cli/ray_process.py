@@ -142,6 +142,7 @@ def _start_once(home: Path, namespace: str, role: RayRole, tables: Tables | None
         if token is None and not role.joined:
             token = create_token(directory, None if tables is None else tables.token)
         environment = dict(ray_environment(token, loopback=role.loopback))
+        environment |= {n: v for n, v in role.variables.items() if n not in os.environ}
         if tables is not None:
             environment |= tables.environment
         command = _ray_command(directory, role.options, tables)

@@ -6,8 +6,9 @@ import json
 import os
 import secrets
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from share_actors.actors.runtime.joining.head import Endpoint, Route
@@ -18,20 +19,23 @@ HEAD = (
     "--no-monitor",  # of an autoscaler, which nobody has set up
 )
 TOKEN_FILE = "cluster.token"
+CHECKS, PAUSE_S = 5, 1.0
+"""How many questions in a row a lost node has left without an answer, and the pause between two."""
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class RayRole(NamedTuple):
     """The *options* of `ray start`, and whether it gets the variables of a Ray on *loopback* sockets.
 
-
     *token* is the file with the cluster's token; None: a new one for this Ray alone, or that of Ray's own
-    variables if this machine has *joined* another head.
+    variables if this machine has *joined* another head. *variables*: further ones, unless they are set.
     """
 
     options: tuple[str, ...]
     loopback: bool
     token: str | None = None
     joined: bool = False
+    variables: Mapping[str, str] = _NONE
 
 
 def alone(resources: Sequence[str] = ()) -> RayRole:
@@ -40,10 +44,24 @@ def alone(resources: Sequence[str] = ()) -> RayRole:
     return RayRole(options, loopback=True)
 
 
-def listening(at: Endpoint, resources: Sequence[str], token: str) -> RayRole:
-    """The head of a cluster that other machines can join at *at*."""
+def listening(at: Endpoint, resources: Sequence[str], token: str, node_silence_s: float) -> RayRole:
+    """The head of a cluster that other machines can join at *at*; see `node_checks`."""
     options = (*HEAD, f"--node-ip-address={at.host}", f"--port={at.port}", *_held(resources))
-    return RayRole(options, loopback=False, token=token)
+    variables = node_checks(node_silence_s)
+    return RayRole(options, loopback=False, token=token, variables=variables)
+
+
+def node_checks(silence_s: float) -> dict[str, str]:
+    """The variables of a head that counts a node as lost which was silent for *silence_s*.
+
+    By Ray's defaults it does so after 35 to 75 s.
+    """
+    answer_s = silence_s / CHECKS - PAUSE_S
+    return {
+        "RAY_health_check_period_ms": f"{1000 * PAUSE_S:.0f}",
+        "RAY_health_check_timeout_ms": f"{1000 * answer_s:.0f}",
+        "RAY_health_check_failure_threshold": f"{CHECKS}",
+    }
 
 
 def joining(route: Route, resources: Sequence[str], token: str | None) -> RayRole:

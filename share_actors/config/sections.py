@@ -120,7 +120,7 @@ class LogSettings(Section):
 
 
 class RaySettings(Section):
-    """Where the Ray that `share-actors up` starts keeps its tables."""
+    """The Ray that `share-actors up` starts: where it keeps its tables, and when a machine counts as lost."""
 
     key_path = ("ray",)
     redis_address: Annotated[str, Field(pattern=_REDIS_ADDRESS)] | None = None
@@ -133,6 +133,8 @@ class RaySettings(Section):
         None
     )
     """Prefix of the tables in Redis. Default: the namespace with a digest of the machine and the home."""
+    node_silence_s: Annotated[float, Field(ge=10, le=600)] = 20.0
+    """Of `up --listen` and on Kubernetes: a node that is silent for this long is lost, with its actors."""
 
     @field_validator("redis_address")
     @classmethod

@@ -138,6 +138,7 @@ def test_the_configuration_arrives_as_it_is_in_the_file(objects: dict[str, Objec
     mounts = {one["name"]: one["mountPath"] for one in head["volumeMounts"]}
     assert variables["SHARE_ACTORS_CONFIG"] == f"{mounts['config']}/site.toml"
     assert variables["SHARE_ACTORS_HOME"] == mounts["home"]
+    assert variables["RAY_health_check_timeout_ms"] == "3000"  # of ray.node_silence_s = 20
     ours = {name for name in variables if name.startswith("SHARE_ACTORS_")}
     assert ours <= known_variables()
 

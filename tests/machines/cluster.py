@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from share_actors.cli.ray_roles import node_checks
+from share_actors.config import RaySettings
 from tests.machines.lan import Machine, environment
 
 PORT = 6379
@@ -29,6 +31,8 @@ class Node:
     ) -> None:
         """Start Ray, as the head or as a worker of the head, with more environment *variables*."""
         is_head = self._head == self.machine.address
+        checks = node_checks(RaySettings().node_silence_s) if is_head else {}
+        variables = {**checks, **variables}
         role = ["--head", f"--port={PORT}", "--include-dashboard=false"]
         role = role if is_head else [f"--address={self._head}:{PORT}"]
         held = json.dumps(dict.fromkeys(resources, 1))

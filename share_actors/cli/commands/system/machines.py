@@ -142,7 +142,8 @@ def role_of_head(config: Config, machines: Machines) -> RayRole:
             field="log.kind",
             value="sqlite",
         )
-    return ray_roles.listening(at, resources, ray_roles.ensure_token(config.home))
+    token = ray_roles.ensure_token(config.home)
+    return ray_roles.listening(at, resources, token, config.ray.node_silence_s)
 
 
 def check_serves(running: SystemState, machines: Machines) -> None:

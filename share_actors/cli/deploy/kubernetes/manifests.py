@@ -9,6 +9,7 @@ from importlib.resources import files
 from string import Template
 from typing import NamedTuple
 
+from share_actors.cli.ray_roles import node_checks
 from share_actors.config import BackendSettings, Config
 from share_actors.errors import ConfigError, InvalidRequest, shown
 
@@ -85,6 +86,15 @@ def render(config: Config, configuration: str, values: Values, ray_version: str)
         redis=json.dumps(values.redis),
         image=json.dumps(values.image),
         worker_groups=groups,
+        node_checks=_variables(node_checks(config.ray.node_silence_s)),
+    )
+
+
+def _variables(values: Mapping[str, str]) -> str:
+    """The items of `env` for variables of the head, as lines of the manifest."""
+    return "".join(
+        f"          - {{name: {name}, value: {json.dumps(value)}}}\n"
+        for name, value in values.items()
     )
 
 

@@ -10,12 +10,15 @@ from typing import Any, cast
 
 import pytest
 
-from share_actors.actors.hosting.timings import SupervisorTimings
+from share_actors.actors.hosting.timings import HostTimings, SupervisorTimings
 from share_actors.actors.manager.timings import ManagerTimings
+from share_actors.actors.messaging import entity_client
+from share_actors.actors.messaging.messages import CommandMessage, CommandReply
 from share_actors.actors.ports import Host
 from share_actors.config import Config
 from share_actors.events.share.messages import ExtendShare
 from share_actors.testing.in_process.manager import InProcessManager
+from share_actors.values import SYSTEM_CONTEXT
 from tests.actors.in_process import DummyCluster, config, create, in_memory, managed, tell
 from tests.actors.outcomes import outcomes
 from tests.conftest import within
@@ -72,7 +75,8 @@ async def two_hosts(
     home: Path, **options: Any
 ) -> AsyncIterator[tuple[InProcessManager, LinkedCluster]]:
     """A manager with two hosts, and its cluster."""
-    cluster = LinkedCluster(config(home, hosting=HOSTING, **options), in_memory, IMPATIENT)
+    hasty = HostTimings(stop_timeout_s=0.1)
+    cluster = LinkedCluster(config(home, hosting=HOSTING, **options), in_memory, IMPATIENT, hasty)
     manager = cluster.start_manager().manager
     try:
         await manager.ready()
@@ -185,3 +189,30 @@ def test_a_reload_starts_a_stats_actor_again_that_is_cut_off(tmp_path: Path) -> 
             assert [pool.total_capacity_gib for pool in pools.pools] == [123]
 
     within(20, scenario())
+
+
+class ForgetfulManager:
+    """A manager whose first call gets no answer: its node was cut off meanwhile."""
+
+    def __init__(self) -> None:
+        self.taken: list[CommandMessage] = []
+
+    async def submit(self, messages: list[CommandMessage], /) -> list[CommandReply]:
+        """See `ManagerActor.submit`."""
+        self.taken += messages
+        if len(self.taken) == 1:
+            await asyncio.Event().wait()
+        return [CommandReply("s", messages[0].command_id, "accepted")]
+
+
+def test_an_entity_asks_the_manager_again_whose_node_was_cut_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(entity_client, "LIMIT_S", 0.05)
+    manager = ForgetfulManager()
+    client = entity_client.EntityClient(lambda: cast(entity_client.Manager, manager))
+
+    within(20, client.tell("s", ExtendShare(size=2), SYSTEM_CONTEXT))
+
+    first, second = manager.taken
+    assert first._replace(repeated=True) == second

@@ -127,17 +127,27 @@ async def _retry_while_busy(call: Callable[[], Awaitable[T]]) -> T:
     """
     while True:
         try:
-            async with asyncio.timeout(LIMIT_S):
-                result = await call()
+            result = await _within_limit(call())
         except Busy as error:
             await asyncio.sleep(error.retry_after)
-        except (Unavailable, TimeoutError):
+        except Unavailable:
             await asyncio.sleep(RETRY_PAUSE_S)
         else:
             pause_s = _retry_pause_s(result)
             if pause_s is None:
                 return result
             await asyncio.sleep(pause_s)
+
+
+async def _within_limit(call: Awaitable[T]) -> T:
+    """The result of one call; raises `Unavailable` after `LIMIT_S`."""
+    try:
+        async with asyncio.timeout(LIMIT_S) as limit:
+            return await call
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        raise Unavailable(f"the manager has not replied for {LIMIT_S:g} s", passing=True) from None
 
 
 def _retry_pause_s(result: Any) -> float | None:

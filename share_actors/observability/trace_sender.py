@@ -12,13 +12,14 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, Sampler
 
 from share_actors.versions import VERSION
 
@@ -67,16 +68,23 @@ class Sender:
         self.ids, self.empty_context = TraceIds(), Context()
         timeout_s = CLIENT_TIMEOUT_S if is_client else SYSTEM_TIMEOUT_S
         self._exporter = QuietExporter(endpoint, timeout_s, is_client=is_client)
-        self._provider = TracerProvider(
-            sampler=ParentBased(ALWAYS_ON),  # a span is begun only in a trace that is recorded
-            resource=Resource.create(_resource(namespace, service, process)),
+        self._processor = BatchSpanProcessor(self._exporter, QUEUE, PERIOD_MS, BATCH)
+        self._resource = Resource.create(_resource(namespace, service, process))
+        # a span of ours is begun only in a trace that is recorded
+        self._provider = self._provider_with(ParentBased(ALWAYS_ON))
+        self.tracer = self._provider.get_tracer("share_actors", VERSION)
+        if not is_client and process:  # nobody else sends what libraries in this process trace
+            trace.set_tracer_provider(self._provider_with(ParentBased(ALWAYS_OFF)))
+
+    def _provider_with(self, sampler: Sampler) -> TracerProvider:
+        provider = TracerProvider(
+            sampler=sampler,
+            resource=self._resource,
             id_generator=self.ids,
             shutdown_on_exit=False,
         )
-        self._provider.add_span_processor(
-            BatchSpanProcessor(self._exporter, QUEUE, PERIOD_MS, BATCH)
-        )
-        self.tracer = self._provider.get_tracer("share_actors", VERSION)
+        provider.add_span_processor(self._processor)
+        return provider
 
     def flush(self) -> None:
         """Send what has ended, unless the receiver did not answer last."""

@@ -51,6 +51,11 @@ class Receiver:
         """The spans of one trace that have arrived."""
         return [span for span in list(self._spans) if span.trace_id == trace_id]
 
+    @property
+    def names(self) -> set[str]:
+        """The names of all spans that have arrived."""
+        return {span.name for span in list(self._spans)}
+
     def about(self, command_id: str) -> list[ReceivedSpan]:
         """The spans with the id of a command that have arrived."""
         return [s for s in list(self._spans) if s.attributes.get("command_id") == command_id]

@@ -17,6 +17,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
+from opentelemetry.util._once import Once
 
 from share_actors import Config, ConfigError, NoValidHost, OperationFailed, testing
 from share_actors.drivers import DriverError
@@ -25,7 +26,7 @@ from share_actors.observability import log_context, trace_sender, tracing
 from share_actors.observability.trace_sender import QuietExporter
 from share_actors.testing import SyncInProcessSystem
 from share_actors.values import ExportLocation, RequestContext, Share
-from tests.observability.receiver import ReceivedSpan, Receiver, receiver
+from tests.observability.receiver import ReceivedSpan, Receiver, Tree, receiver
 from tests.waiting import until
 
 CREATION = {
@@ -66,13 +67,15 @@ class FakeSender:
 
 
 @contextmanager
-def running(endpoint: str | None, **traces: Any) -> Iterator[SyncInProcessSystem]:
+def running(
+    endpoint: str | None, ratio: float = 1.0, **backend: Any
+) -> Iterator[SyncInProcessSystem]:
     """A system that sends its traces to *endpoint*."""
     config = Config(
         namespace=f"traced-{time.monotonic_ns()}",
         hosting={"min_actors": 1, "max_actors": 1},
-        backends={"main": {"driver": "traced", "options": {"capacity_gib": 100}}},
-        traces={"endpoint": endpoint, **traces},
+        backends={"main": {"driver": "traced", "options": {"capacity_gib": 100}, **backend}},
+        traces={"endpoint": endpoint, "ratio": ratio},
     )
     with testing.sync_system(config, drivers={"traced": TracedDriver}) as system:
         yield system
@@ -119,6 +122,19 @@ def test_a_command_that_goes_to_the_share_s_process_directly_is_one_tree(
 
     tree = received.tree("name-1", "share.change", "record share.change", "append")
     assert "share.change/record share.change/append" in tree.paths
+
+
+def test_what_a_share_needs_of_its_server_and_network_is_in_its_trace(received: Receiver) -> None:
+    with running(received.endpoint, driver_handles_share_servers=True) as system:
+        network = system.networks.create(cidr="10.0.0.0/28")
+        share = system.create_share(size=1, share_network_id=network.id)
+
+    assert share.receipt is not None
+    paths = Tree(received.of(str(share.receipt.trace_id))).paths
+    attempt = "share.create/route share.create/record share.create/attempt acquire_server"
+    attached = f"{attempt}/route server.attach_share/record server.attach_share"
+    assert f"{attempt}/route network.acquire_server/record network.acquire_server" in paths
+    assert f"{attached}/attempt set_up_server/driver set_up_server" in paths
 
 
 def test_a_failed_driver_call_is_an_error_in_the_trace(
@@ -263,6 +279,31 @@ def test_the_span_of_the_client_goes_where_the_program_sends_its_own(
     assert client.parent is not None
     assert client.parent.span_id == order.context.span_id
     provider.shutdown()
+
+
+def test_what_a_library_traces_in_a_share_actor_is_sent_if_it_is_part_of_a_command(
+    received: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER_SET_ONCE", Once())
+    monkeypatch.setitem(tracing.PROCESS, "actor", "share-actor-9")
+    settings = Config(traces={"endpoint": received.endpoint}).traces
+    begun = tracing.tracing_of(settings, "libraries")
+    assert begun is not None
+    library = trace.get_tracer("library")
+
+    library.start_span("outside").end()
+    span = begun.begin("attempt provision", "", {"command_id": "lib-1"})
+    assert span is not None
+    with span.active():
+        library.start_span("inside").end()
+    span.end()
+    tracing.end_all("libraries")
+
+    tree = received.tree("lib-1", "attempt provision", "inside")
+    assert tree.paths == ["attempt provision", "attempt provision/inside"]
+    assert {tree.process(span) for span in tree.spans} == {"share-actor-9"}
+    assert "outside" not in received.names
 
 
 # -- which commands --------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ from share_actors.events.aggregates import is_address
 from share_actors.events.decider import Command
 from share_actors.events.envelope import Recorded
 from share_actors.observability.log_context import fields_of
-from share_actors.observability.tracing import Span, Tracing, ended
+from share_actors.observability.tracing import Span, Tracing, ended, error_text
 from share_actors.values import RequestContext, Share
 
 
@@ -155,7 +155,7 @@ class Requests:
             if sent.message.wait:
                 receipt = await self.outcome(receipt, until, sent.began)
         except BaseException as error:
-            ended(sent.span, repr(error))
+            ended(sent.span, error_text(error))
             raise
         ended(sent.span, receipt.reason)
         return receipt

@@ -28,6 +28,8 @@ PERIOD_MS = 1000
 """How often ended spans are sent."""
 QUEUE, BATCH = 8192, 512
 """How many ended spans are kept until they are sent, the oldest of which are dropped; and sent at a time."""
+LOGGERS = (OTLPSpanExporter.__module__, "opentelemetry.sdk._shared_internal")
+"""Where OpenTelemetry says what it could not send, and what it dropped."""
 SYSTEM_TIMEOUT_S, CLIENT_TIMEOUT_S = 2.0, 0.7
 """How long a batch is tried; a client does not try twice, since its program may be about to end."""
 
@@ -68,12 +70,14 @@ class Sender:
         self.ids, self.empty_context = TraceIds(), Context()
         timeout_s = CLIENT_TIMEOUT_S if is_client else SYSTEM_TIMEOUT_S
         self._exporter = QuietExporter(endpoint, timeout_s, is_client=is_client)
-        self._processor = BatchSpanProcessor(self._exporter, QUEUE, PERIOD_MS, BATCH)
+        processor = QuietProcessor if is_client else BatchSpanProcessor
+        self._processor = processor(self._exporter, QUEUE, PERIOD_MS, BATCH)
         self._resource = Resource.create(_resource(namespace, service, process))
         # a span of ours is begun only in a trace that is recorded
         self._provider = self._provider_with(ParentBased(ALWAYS_ON))
         self.tracer = self._provider.get_tracer("share_actors", VERSION)
-        if not is_client and process:  # nobody else sends what libraries in this process trace
+        alone = isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
+        if process and alone and not is_client:  # else nobody sends what libraries here trace
             trace.set_tracer_provider(self._provider_with(ParentBased(ALWAYS_OFF)))
 
     def _provider_with(self, sampler: Sampler) -> TracerProvider:
@@ -85,11 +89,6 @@ class Sender:
         )
         provider.add_span_processor(self._processor)
         return provider
-
-    def flush(self) -> None:
-        """Send what has ended, unless the receiver did not answer last."""
-        if not self._exporter.is_down:
-            self._provider.force_flush()
 
     def close(self) -> None:
         """Send what has ended, up to the first batch that cannot be sent; nothing more is sent."""
@@ -109,12 +108,24 @@ def _resource(namespace: str, service: str, process: Mapping[str, str]) -> dict[
     }
 
 
-_EXPORTING = threading.local()
+_SENDING = threading.local()
 
 
 def _not_ours(record: logging.LogRecord) -> bool:
-    """Whether a line of the exporter's log is about another exporter than ours, which says it itself."""
-    return not getattr(_EXPORTING, "ours", False)
+    """Whether a line in the log of OpenTelemetry is about what another part of the program sends."""
+    return not getattr(_SENDING, "ours", False)
+
+
+class QuietProcessor(BatchSpanProcessor):
+    """A processor that does not write to a program's standard error that it drops spans."""
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Have *span* sent, or drop the oldest one."""
+        _SENDING.ours = True
+        try:
+            super().on_end(span)
+        finally:
+            _SENDING.ours = False
 
 
 class QuietExporter(SpanExporter):
@@ -124,17 +135,18 @@ class QuietExporter(SpanExporter):
         self._inner: Any = OTLPSpanExporter(endpoint, timeout=timeout_s)
         self._endpoint, self._level = endpoint, logging.DEBUG if is_client else logging.WARNING
         self.is_down = self.is_closing = False
-        logging.getLogger(OTLPSpanExporter.__module__).addFilter(_not_ours)
+        for module in LOGGERS:
+            logging.getLogger(module).addFilter(_not_ours)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send *spans*; when it is closing, not after a batch that could not be sent."""
         if self.is_down and self.is_closing:
             return SpanExportResult.FAILURE
-        _EXPORTING.ours = True
+        _SENDING.ours = True
         try:
             result: SpanExportResult = self._inner.export(spans)
         finally:
-            _EXPORTING.ours = False
+            _SENDING.ours = False
         self._note(is_down=result is not SpanExportResult.SUCCESS)
         return result
 

@@ -21,7 +21,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 from zlib import crc32
 
-from share_actors.errors import ConfigError
+from share_actors.errors import ConfigError, ShareActorsError
 from share_actors.observability.log_context import about, current
 from share_actors.redaction import scrubbed
 
@@ -35,7 +35,8 @@ SYSTEM, CLIENT = "share-actors", "share-actors-client"
 """The names of the services: the processes of a system, and the programs that use it."""
 PREFIX = "share_actors."
 """What the names of attributes begin with."""
-MAX_REASON = 1000
+MAX_REASON, MAX_LENGTH = 1000, 256
+"""The longest reason of a failure that is sent, and the longest traceparent that is read."""
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
 
 
@@ -59,9 +60,13 @@ class Parent(NamedTuple):
     sampled: bool
 
 
-@lru_cache(maxsize=1024)  # each is read several times, one after the other
 def parent_in(traceparent: str) -> Parent | None:
     """What a *traceparent* says (W3C Trace Context); None if it is none."""
+    return _parsed(traceparent) if len(traceparent) <= MAX_LENGTH else None
+
+
+@lru_cache(maxsize=1024)  # each is read several times, one after the other
+def _parsed(traceparent: str) -> Parent | None:
     match = _TRACEPARENT.fullmatch(traceparent)
     if match is None:
         return None
@@ -188,6 +193,13 @@ def ended(span: Span | None, error: str | None = None) -> None:
         span.end(error)
 
 
+def error_text(error: BaseException) -> str:
+    """The code of an *error* of ours, or the name of another one, and its message."""
+    if isinstance(error, ShareActorsError):
+        return f"{error.code}: {error.message}"
+    return f"{type(error).__name__}: {error}"
+
+
 def in_a_span(call: Callable[[], T]) -> Callable[[], T]:
     """*call*, as a part of what is traced now; unchanged if nothing is."""
     outer = _ACTIVE.get()
@@ -203,7 +215,7 @@ def in_a_span(call: Callable[[], T]) -> Callable[[], T]:
             with span.active():
                 return call()
         except BaseException as error:
-            span.end(f"{type(error).__name__}: {error}")
+            span.end(error_text(error))
             raise
         finally:
             span.end()
@@ -290,10 +302,6 @@ class Tracing:
             span, end_on_exit=False, record_exception=False, set_status_on_exception=False
         )
 
-    def flush(self) -> None:
-        """Send what has ended; blocks for seconds at most, and not if nobody receives it."""
-        self._sender.flush()
-
     def close(self) -> None:
         """Send what has ended, and nothing more."""
         self._sender.close()
@@ -301,8 +309,8 @@ class Tracing:
 
 PROCESS: dict[str, str] = {}
 """The name of the actor that this process is, under `actor`, if it is one."""
-_RUNNING: dict[tuple[str, str, str], Tracing] = {}
-"""By endpoint, namespace and service."""
+_RUNNING: dict[tuple[str, float, str, str], Tracing] = {}
+"""By endpoint, ratio, namespace and service."""
 _STARTING = threading.Lock()
 
 
@@ -310,18 +318,18 @@ def tracing_of(settings: TraceSettings, namespace: str, service: str = SYSTEM) -
     """The traces of this process for a system; None if none are configured, or a package is missing."""
     if settings.endpoint is None:
         return None
-    key = settings.endpoint, namespace, service
+    key = settings.endpoint, settings.ratio, namespace, service
     with _STARTING:
         if key not in _RUNNING and (missing := missing_packages()):
             level = logging.WARNING if service == SYSTEM else logging.DEBUG
             logger.log(level, "nothing is traced without %s: %s", " and ".join(missing), INSTALL)
             return None
         if key not in _RUNNING:
-            _RUNNING[key] = _started(settings.ratio, *key)
+            _RUNNING[key] = _started(*key)
         return _RUNNING[key]
 
 
-def _started(ratio: float, endpoint: str, namespace: str, service: str) -> Tracing:
+def _started(endpoint: str, ratio: float, namespace: str, service: str) -> Tracing:
     from share_actors.observability.trace_sender import Sender  # noqa: PLC0415 - it imports the packages
 
     if not _RUNNING:
@@ -333,7 +341,7 @@ def _started(ratio: float, endpoint: str, namespace: str, service: str) -> Traci
 def end_all(namespace: str | None = None) -> None:
     """Send what has ended, and nothing more, for the systems in *namespace* (None: in any)."""
     with _STARTING:
-        ending = [key for key in _RUNNING if namespace in (None, key[1])]
+        ending = [key for key in _RUNNING if namespace in (None, key[2])]
         closing = [_RUNNING.pop(key) for key in ending]
     for tracing in closing:
         tracing.close()

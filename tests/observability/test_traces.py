@@ -348,6 +348,7 @@ def test_what_the_sender_of_a_command_decided_holds_whatever_the_ratio() -> None
         f"00-{7:032X}-{10:016X}-01",
         f"00-{7:031x}-{8:016x}-01",
         f"00-{7:032x}-{8:016x}-01x",
+        f"01-{7:032x}-{8:016x}-01-{'x' * 300}",
         f"00-{7:032x}-{8:016x}-01\n",
     ],
 )

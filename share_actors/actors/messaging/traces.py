@@ -12,7 +12,7 @@ from share_actors.actors.messaging.messages import (
     unpack_error,
 )
 from share_actors.observability.log_context import fields_of
-from share_actors.observability.tracing import Span, Tracing
+from share_actors.observability.tracing import Span, Tracing, error_text
 
 Answer = Callable[[CommandReply], None]
 
@@ -45,6 +45,5 @@ def routed(
 def error_in(reply: CommandReply) -> str | None:
     """Why a command was refused, or its work failed; None if neither."""
     if reply.error is not None:
-        error = unpack_error(reply.error)
-        return f"{error.code}: {error.message}"
+        return error_text(unpack_error(reply.error))
     return reply.reason if reply.status == "failed" else None

@@ -22,7 +22,7 @@ OptionalShareArgument = Annotated[
     typer.Argument(metavar="SHARE", help="Id or name of the share; required without --from."),
 ]
 SnapshotArgument = Annotated[
-    str, typer.Argument(metavar="SNAPSHOT_ID", help="Id of the snapshot; see `snapshot list`.")
+    str, typer.Argument(metavar="SNAPSHOT", help="Id or name of the snapshot.")
 ]
 NetworkArgument = Annotated[
     str, typer.Argument(metavar="NETWORK", help="Id or name of the share network.")

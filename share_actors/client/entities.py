@@ -170,10 +170,10 @@ class AsyncShareNetworkCollection(AsyncEntityCollection[ShareNetwork]):
         command = build(CreateShareNetwork, {**fields, **owner})
         return await self._ask(f"{self._kind}:{network_id}", command, command_id=command_id)
 
-    async def delete(self, network: str, *, command_id: str | None = None) -> None:
+    async def delete(self, network: str, *, command_id: str | None = None) -> ShareNetwork:
         """Delete a network; raises `Refused` while a share or a share server is on it."""
         address = await self._address_again(network, command_id)
-        await self._ask(address, DeleteShareNetwork(), command_id=command_id)
+        return await self._ask(address, DeleteShareNetwork(), command_id=command_id)
 
     async def explain(self, network: str) -> EntityExplanation:
         """What is on a network, and what has to go before it can be deleted."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any, Unpack
 
-from share_actors.actors.messaging.parameters import instance, known_id, not_found, seconds
+from share_actors.actors.messaging.parameters import instance, known_id, not_found, seconds, word
 from share_actors.client.event_feed import subscribe
 from share_actors.client.keywords import (
     DEFAULT_TIMEOUT_S,
@@ -23,9 +23,10 @@ from share_actors.client.requests import Requests
 from share_actors.client.results import ShareLocation, SystemStatus, SystemVersions
 from share_actors.client.share.handle import AsyncShare
 from share_actors.client.watching import AsyncSystemWatching
-from share_actors.errors import Forbidden
+from share_actors.errors import Ambiguous, Forbidden
 from share_actors.events.envelope import Recorded
 from share_actors.values import Counts, Page, ShareRule, Snapshot
+from share_actors.values.checks.ids import is_id, is_name
 
 
 class AsyncSystemQueries(AsyncSystemWatching):
@@ -55,14 +56,30 @@ class AsyncSystemQueries(AsyncSystemWatching):
         return page
 
     async def snapshot(self, snapshot_id: str) -> Snapshot:
-        """One snapshot; raises `NotFound`."""
-        known_id("snapshot", snapshot_id)
-        snapshot: Snapshot | None = await self._requests.catalog.ask(
-            "snapshot", snapshot_id=snapshot_id
-        )
-        if snapshot is None:
+        """The snapshot with this id, else with this name; raises `NotFound`, or `Ambiguous` with the ids."""
+        if is_id(word("id", snapshot_id)):
+            found: Snapshot | None = await self._requests.catalog.ask(
+                "snapshot", snapshot_id=snapshot_id
+            )
+            if found is not None:
+                return found
+        named = await self._snapshots_named(snapshot_id) if is_name(snapshot_id) else ()
+        if not named:
             raise not_found("snapshot", snapshot_id)
-        return snapshot
+        if len(named) > 1:
+            told = ", ".join(f"{s.id} of share {s.share_id}" for s in named)
+            text = f"{len(named)} snapshots are named {snapshot_id!r}: use an id: {told}"
+            ids = [snapshot.id for snapshot in named]
+            raise Ambiguous(text, field="id", value=snapshot_id, ids=ids)
+        return named[0]
+
+    async def _snapshots_named(self, name: str) -> Sequence[Snapshot]:
+        """Those with this name: of the user's project if it has any, else of all."""
+        for project_id in (self._requests.context.project_id, None):
+            page = await self.snapshots(name=name, project_id=project_id, limit=20, wait=True)
+            if page.items:
+                return page.items
+        return ()
 
     async def rules(self, **filters: Unpack[RuleFilters]) -> Page[ShareRule]:
         """A page of access rules by `share_id`, `state`, with `limit` and `marker`."""

@@ -29,6 +29,7 @@ GROUPS = (
 )
 """The commands that ask a running system."""
 ENDLESS = ("--watch",)
+NONE = "7b2e8caf-8d0b-4d5e-9b0e-2f4a1a1f5d11"
 VALID = {
     "size": "3",
     "to": "alice",
@@ -38,9 +39,9 @@ VALID = {
     "location": "/old",
     "share": "tried",
     "shares": "tried",
+    "snapshots": NONE,
     "condition": "available",
 }
-NONE = "7b2e8caf-8d0b-4d5e-9b0e-2f4a1a1f5d11"
 
 
 class Parameter(NamedTuple):

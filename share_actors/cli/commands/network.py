@@ -26,6 +26,7 @@ from share_actors.cli.rendering import (
     print_entity_explanation,
     print_history,
 )
+from share_actors.cli.requesting import CommandIdOption
 from share_actors.cli.session import Session
 from share_actors.values import NetworkType, SecurityServiceType, ShareNetwork
 
@@ -74,11 +75,14 @@ def create(
     kind: _NetworkTypeOption = "none",
     segment: _SegmentOption = None,
     description: DescriptionOption = None,
+    command_id: CommandIdOption = None,
 ) -> None:
     """Create a share network. Its share servers are created for the shares that need them."""
     fields: dict[str, Any] = {"gateway": gateway, "description": description, "network_type": kind}
     fields["segmentation_id"] = None if segment is None else parse_number(segment)
-    _print_network(session, session.system.networks.create(cidr=cidr, name=name, **fields))
+    networks = session.system.networks
+    created = networks.create(cidr=cidr, name=name, command_id=command_id, **fields)
+    _print_network(session, created)
 
 
 @command("network list", examples=["network list"])
@@ -114,10 +118,9 @@ def show(session: Session, network: NetworkArgument) -> None:
 
 
 @command("network delete", examples=["network delete blue"])
-def delete(session: Session, network: NetworkArgument) -> None:
+def delete(session: Session, network: NetworkArgument, command_id: CommandIdOption = None) -> None:
     """Delete a share network. Refused while it has shares or share servers."""
-    network_id = session.system.networks.get(network).id
-    session.system.networks.delete(network_id)
+    network_id = session.system.networks.delete(network, command_id=command_id).id
     if session.json:
         session.output.print_json({"id": network_id, "status": "deleted"})
     else:
@@ -153,12 +156,15 @@ def add_service(
             "--password-file", help="File with the user's password, or - for stdin. It is sealed."
         ),
     ] = None,
+    command_id: CommandIdOption = None,
 ) -> None:
     """Add a security service, which new share servers of the network use for authentication."""
     fields = {"server": server, "domain": domain, "dns_ip": dns_ip, "user": user}
     if password_file is not None:
         fields["password"] = password_file.read().rstrip("\n")
-    service = session.system.networks.add_security_service(network, type=kind, **fields)
+    service = session.system.networks.add_security_service(
+        network, type=kind, command_id=command_id, **fields
+    )
     if session.json:
         session.output.print_json(entity_document(service))
     else:
@@ -172,9 +178,10 @@ def remove_service(
     service: Annotated[
         str, typer.Argument(metavar="SERVICE_ID", help="Id of the service; see `network show`.")
     ],
+    command_id: CommandIdOption = None,
 ) -> None:
     """Remove a security service. Refused while the network has share servers."""
-    session.system.networks.remove_security_service(network, service)
+    session.system.networks.remove_security_service(network, service, command_id=command_id)
     if session.json:
         session.output.print_json({"id": service, "status": "removed"})
     else:

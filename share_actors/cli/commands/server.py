@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
@@ -26,8 +26,12 @@ from share_actors.cli.rendering import (
     print_entity_explanation,
     print_history,
 )
+from share_actors.cli.requesting import CommandIdOption
 from share_actors.cli.session import Session
 from share_actors.values import ServerStatus, ShareServer
+
+if TYPE_CHECKING:
+    from share_actors.client.keywords import RequestOptions
 
 COLUMNS = ("ID", "HOST", "NETWORK", "ADDRESSES", "SHARES", "STATUS", "UNUSED SINCE")
 _StatusFilter = Annotated[
@@ -83,9 +87,12 @@ def delete(
     server: ServerArgument,
     no_wait: NoWaitOption = False,
     timeout: TimeoutOption = 300.0,
+    command_id: CommandIdOption = None,
 ) -> None:
     """Delete a share server. Refused while it has shares."""
-    _print_server(session, session.system.servers.delete(server, wait=not no_wait, timeout=timeout))
+    servers = session.system.servers
+    options: RequestOptions = {"wait": not no_wait, "timeout": timeout, "command_id": command_id}
+    _print_server(session, servers.delete(server, **options))
 
 
 @command("server delete-free", examples=["server delete-free"])
@@ -106,9 +113,12 @@ def retry(
     server: ServerArgument,
     no_wait: NoWaitOption = False,
     timeout: TimeoutOption = 300.0,
+    command_id: CommandIdOption = None,
 ) -> None:
     """Retry the failed deletion of a share server."""
-    _print_server(session, session.system.servers.retry(server, wait=not no_wait, timeout=timeout))
+    servers = session.system.servers
+    options: RequestOptions = {"wait": not no_wait, "timeout": timeout, "command_id": command_id}
+    _print_server(session, servers.retry(server, **options))
 
 
 @command("server history", examples=["server history SERVER_ID"])
@@ -126,10 +136,15 @@ def _print_server(session: Session, server: ShareServer) -> None:
 
 @command("server forget", examples=['server forget SERVER_ID --reason "its node is gone"'])
 def forget_server(
-    session: Session, server: ServerArgument, reason: ReasonOption, timeout: TimeoutOption = 300.0
+    session: Session,
+    server: ServerArgument,
+    reason: ReasonOption,
+    timeout: TimeoutOption = 300.0,
+    command_id: CommandIdOption = None,
 ) -> None:
     """Forget a share server without shares. No driver is called, and its addresses are free again."""
-    forgotten = session.system.servers.forget(server, reason, timeout=timeout)
+    servers = session.system.servers
+    forgotten = servers.forget(server, reason, timeout=timeout, command_id=command_id)
     if session.json:
         session.output.print_json(entity_document(forgotten))
     else:

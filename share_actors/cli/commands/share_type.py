@@ -22,6 +22,7 @@ from share_actors.cli.rendering import (
     print_entity,
     print_history,
 )
+from share_actors.cli.requesting import CommandIdOption
 from share_actors.cli.session import Session
 from share_actors.values import ShareType
 
@@ -55,6 +56,7 @@ def create(
     spec: _SpecsOption = None,
     description: DescriptionOption = None,
     projects: _ProjectsOption = None,
+    command_id: CommandIdOption = None,
 ) -> None:
     """Create a share type. The spec driver_handles_share_servers is required."""
     share_type = session.system.types.create(
@@ -63,6 +65,7 @@ def create(
         description=description,
         is_public=not projects,
         projects=tuple(projects or ()),
+        command_id=command_id,
     )
     _print_type(session, share_type)
 
@@ -101,19 +104,20 @@ def change(
     ] = None,
     projects: _ProjectsOption = None,
     public: Annotated[bool, typer.Option("--public", help="Allow all projects again.")] = False,
+    command_id: CommandIdOption = None,
 ) -> None:
     """Change the specs and projects of a share type. Existing shares do not change."""
     specs = {**parse_pairs(spec, "spec"), **dict.fromkeys(unset or ())}
     changes: dict[str, Any] = {"extra_specs": specs}
     if public or projects:
         changes |= {"is_public": public, "projects": () if public else tuple(projects or ())}
-    _print_type(session, session.system.types.change(name, **changes))
+    _print_type(session, session.system.types.change(name, command_id=command_id, **changes))
 
 
 @command("type delete", examples=["type delete gold"])
-def delete(session: Session, name: TypeArgument) -> None:
+def delete(session: Session, name: TypeArgument, command_id: CommandIdOption = None) -> None:
     """Delete a share type. Existing shares keep it; new ones cannot use it."""
-    session.system.types.delete(name)
+    session.system.types.delete(name, command_id=command_id)
     if session.json:
         session.output.print_json({"id": name, "status": "deleted"})
     else:

@@ -25,7 +25,18 @@ from share_actors.cli.options import (
     print_page,
 )
 from share_actors.cli.rendering import print_snapshot, snapshot_document
+from share_actors.cli.requesting import CommandIdOption, Sending, meant_share
 from share_actors.cli.session import Session
+from share_actors.cli.snapshots import (
+    DeniedClientOption,
+    DeniedRuleArgument,
+    DeniedTypeOption,
+    RuleName,
+    SnapshotsArgument,
+    change_snapshots,
+    denied_rule,
+    meant_snapshot,
+)
 from share_actors.cli.tables import RULES, SNAPSHOTS
 from share_actors.values import AccessType, Snapshot, SnapshotStatus
 
@@ -50,10 +61,11 @@ def create(
     name: NameOption = None,
     no_wait: NoWaitOption = False,
     timeout: TimeoutOption = 300.0,
+    command_id: CommandIdOption = None,
 ) -> None:
     """Take a snapshot of a share. `share create --from-snapshot` creates a share from it."""
-    handle = session.system.share(share)
-    snapshot = handle.create_snapshot(name, wait=False)
+    handle = meant_share(session, share, command_id)
+    snapshot = handle.create_snapshot(name, wait=False, command_id=command_id)
     receipt = session.wait_for_outcome(handle, outcome_timeout(no_wait, timeout))
     snapshot = next((s for s in handle.snapshots if s.id == snapshot.id), snapshot)
     session.output.print_items(
@@ -93,22 +105,23 @@ def list_snapshots(
     print_page(session, SNAPSHOTS, snapshots, _list_document, end)
 
 
-@command("snapshot delete", table=SNAPSHOTS, examples=["snapshot delete SNAPSHOT_ID"])
+@command(
+    "snapshot delete",
+    table=SNAPSHOTS,
+    examples=["snapshot delete before-upgrade", "snapshot delete SNAPSHOT_ID SNAPSHOT_ID"],
+)
 def delete(
     session: Session,
-    snapshot: SnapshotArgument,
+    snapshots: SnapshotsArgument,
     no_wait: NoWaitOption = False,
     timeout: TimeoutOption = 300.0,
+    command_id: CommandIdOption = None,
 ) -> None:
-    """Delete a snapshot. Shares created from it stay."""
-    share = session.system.share(session.system.snapshot(snapshot).share_id)
-    share.delete_snapshot(snapshot, wait=False)
-    receipt = session.wait_for_outcome(share, outcome_timeout(no_wait, timeout))
-    if session.json:
-        session.output.print_json({"id": snapshot, "share_id": share.id, "receipt": receipt})
-    else:
-        outcome = "will be deleted" if no_wait else "deleted"
-        session.output.print_message(f"Snapshot [bold]{snapshot}[/] {outcome}.")
+    """Delete snapshots. Shares created from them stay."""
+    sending = Sending("deleted", outcome_timeout(no_wait, timeout), command_id)
+    change_snapshots(
+        session, snapshots, lambda share, found, o: share.delete_snapshot(found, **o), sending
+    )
 
 
 @command(
@@ -125,22 +138,28 @@ def manage(
         str | None,
         typer.Option("--id", help="Id that it had before it was unmanaged or forgotten."),
     ] = None,
+    command_id: CommandIdOption = None,
 ) -> None:
     """Manage an existing snapshot on the backend as a snapshot of a share."""
-    handle = session.system.share(share)
-    snapshot = handle.manage_snapshot(location, name, snapshot_id=snapshot_id)
+    handle = meant_share(session, share, command_id)
+    snapshot = handle.manage_snapshot(
+        location, name, snapshot_id=snapshot_id, command_id=command_id
+    )
     session.output.print_items(SNAPSHOTS, [snapshot], lambda found: _document(found[0]))
 
 
 @command("snapshot unmanage", table=SNAPSHOTS, examples=["snapshot unmanage SNAPSHOT_ID"])
-def unmanage(session: Session, snapshot: SnapshotArgument) -> None:
-    """Stop managing a snapshot and leave its data in place."""
-    share = session.system.share(session.system.snapshot(snapshot).share_id)
-    share.unmanage_snapshot(snapshot)
-    if session.json:
-        session.output.print_json({"id": snapshot, "share_id": share.id, "status": "unmanaged"})
-    else:
-        session.output.print_message(f"Snapshot [bold]{snapshot}[/] unmanaged; data left in place.")
+def unmanage(
+    session: Session,
+    snapshots: SnapshotsArgument,
+    timeout: TimeoutOption = 300.0,
+    command_id: CommandIdOption = None,
+) -> None:
+    """Stop managing snapshots and leave their data in place."""
+    sending = Sending("unmanaged; data left in place", timeout, command_id)
+    change_snapshots(
+        session, snapshots, lambda share, found, o: share.unmanage_snapshot(found, **o), sending
+    )
 
 
 _IpOption = Annotated[
@@ -180,35 +199,45 @@ def allow(
     level: _LevelOption = "ro",
     no_wait: NoWaitOption = False,
     timeout: TimeoutOption = 300.0,
+    command_id: CommandIdOption = None,
 ) -> None:
     """Let a client mount a snapshot by itself and read it. Repeating an existing rule changes nothing."""
-    handle = session.system.share(session.system.snapshot(snapshot).share_id)
-    rule = handle.allow_snapshot_access(snapshot, to, type=kind, level=level, wait=False)
+    handle, snapshot_id = meant_snapshot(session, snapshot, command_id)
+    rule = handle.allow_snapshot_access(
+        snapshot_id, to, type=kind, level=level, wait=False, command_id=command_id
+    )
     receipt = session.wait_for_outcome(handle, outcome_timeout(no_wait, timeout))
-    found = next((s for s in handle.snapshots if s.id == snapshot), None)
+    found = next((s for s in handle.snapshots if s.id == snapshot_id), None)
     rules = () if found is None else found.access_rules
     rule = next((r for r in rules if r.id == rule.id), rule)
-    ids = {"snapshot_id": snapshot, "share_id": handle.id, "receipt": receipt}
+    ids = {"snapshot_id": snapshot_id, "share_id": handle.id, "receipt": receipt}
     session.output.print_items(
         RULES, [rule], lambda found: {**found[0].model_dump(mode="json"), **ids}
     )
 
 
-@command("snapshot deny", table=RULES, examples=["snapshot deny SNAPSHOT_ID RULE_ID"])
+@command(
+    "snapshot deny",
+    table=RULES,
+    examples=["snapshot deny before-upgrade --to alice", "snapshot deny SNAPSHOT_ID RULE_ID"],
+)
 def deny(
     session: Session,
     snapshot: SnapshotArgument,
-    rule: Annotated[
-        str,
-        typer.Argument(metavar="RULE_ID", help="Id of the rule; see `snapshot rules SNAPSHOT_ID`."),
-    ],
+    rule: DeniedRuleArgument = None,
+    to: DeniedClientOption = None,
+    kind: DeniedTypeOption = None,
     no_wait: NoWaitOption = False,
     timeout: TimeoutOption = 300.0,
+    command_id: CommandIdOption = None,
 ) -> None:
-    """Remove an access rule from a snapshot."""
-    handle = session.system.share(session.system.snapshot(snapshot).share_id)
-    handle.deny_snapshot_access(snapshot, rule, wait=False)
-    ids = {"id": rule, "snapshot_id": snapshot, "share_id": handle.id}
+    """Remove an access rule from a snapshot, by its client or its id."""
+    name = RuleName(rule, to, kind).check()
+    handle, snapshot_id = meant_snapshot(session, snapshot, command_id)
+    rules = [r for s in handle.snapshots if s.id == snapshot_id for r in s.access_rules]
+    rule_id = denied_rule(session, handle, rules, name, command_id)
+    handle.deny_snapshot_access(snapshot_id, rule_id, wait=False, command_id=command_id)
+    ids = {"id": rule_id, "snapshot_id": snapshot_id, "share_id": handle.id}
     print_denied(session, handle, ids, no_wait, timeout)
 
 
@@ -223,11 +252,18 @@ def list_rules(session: Session, snapshot: SnapshotArgument) -> None:
     table=SNAPSHOTS,
     examples=['snapshot forget SNAPSHOT_ID --reason "deleted on the filer"'],
 )
-def forget_snapshot(session: Session, snapshot: SnapshotArgument, reason: ReasonOption) -> None:
-    """Forget a snapshot, in any state. No driver is called."""
-    share = session.system.share(session.system.snapshot(snapshot).share_id)
-    share.forget_snapshot(snapshot, reason)
-    if session.json:
-        session.output.print_json({"id": snapshot, "share_id": share.id, "status": "unmanaged"})
-    else:
-        session.output.print_message(f"Snapshot [bold]{snapshot}[/] forgotten.")
+def forget_snapshot(
+    session: Session,
+    snapshots: SnapshotsArgument,
+    reason: ReasonOption,
+    timeout: TimeoutOption = 300.0,
+    command_id: CommandIdOption = None,
+) -> None:
+    """Forget snapshots, in any state. No driver is called."""
+    sending = Sending("forgotten", timeout, command_id)
+    change_snapshots(
+        session,
+        snapshots,
+        lambda share, found, o: share.forget_snapshot(found, reason, **o),
+        sending,
+    )

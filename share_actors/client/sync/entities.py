@@ -93,9 +93,9 @@ class ShareNetworkCollection(EntityCollection[ShareNetwork]):
         )
         return run(job)
 
-    def delete(self, network: str, *, command_id: str | None = None) -> None:
+    def delete(self, network: str, *, command_id: str | None = None) -> ShareNetwork:
         """Delete a network; raises `Refused` while a share or a share server is on it."""
-        run(self._networks.delete(network, command_id=command_id))
+        return run(self._networks.delete(network, command_id=command_id))
 
     def explain(self, network: str) -> EntityExplanation:
         """What is on a network, and what has to go before it can be deleted."""

@@ -19,7 +19,15 @@ from share_actors.cli.options import (
     outcome_timeout,
 )
 from share_actors.cli.rendering import rule_document
+from share_actors.cli.requesting import CommandIdOption, meant_share
 from share_actors.cli.session import Session
+from share_actors.cli.snapshots import (
+    DeniedClientOption,
+    DeniedRuleArgument,
+    DeniedTypeOption,
+    RuleName,
+    denied_rule,
+)
 from share_actors.cli.tables import RULES
 from share_actors.client import ShareHandle
 from share_actors.values import AccessLevel, AccessRule, AccessType
@@ -62,9 +70,11 @@ def allow(
     batch_id: BatchIdOption = None,
     no_wait: NoWaitOption = False,
     timeout: TimeoutOption = 300.0,
+    command_id: CommandIdOption = None,
 ) -> None:
     """Allow access to a share, or by each line of a file. Repeating an existing rule changes nothing."""
     chosen = {
+        "--command-id": command_id,
         "--type": kind if kind != "user" else None,
         "--level": level if level != "rw" else None,
     }
@@ -73,8 +83,8 @@ def allow(
         batch.run(session, file, ALLOWANCES, batch_id, outcome_timeout(no_wait, timeout))
         return
     to = batch.required(session, "--to", to)
-    handle = session.system.share(batch.required(session, "SHARE", share))
-    rule = handle.allow_access(to, type=kind, level=level, wait=False)
+    handle = meant_share(session, batch.required(session, "SHARE", share), command_id)
+    rule = handle.allow_access(to, type=kind, level=level, wait=False, command_id=command_id)
     receipt = session.wait_for_outcome(handle, outcome_timeout(no_wait, timeout))
     rule = next((r for r in handle.access_rules if r.id == rule.id), rule)
     added = {"share_id": handle.id, "receipt": receipt}
@@ -83,20 +93,27 @@ def allow(
     )
 
 
-@command("access deny", table=RULES, examples=["access deny data RULE_ID"])
+@command(
+    "access deny",
+    table=RULES,
+    examples=["access deny data --to alice", "access deny data RULE_ID"],
+)
 def deny(
     session: Session,
     share: ShareArgument,
-    rule: Annotated[
-        str, typer.Argument(metavar="RULE_ID", help="Id of the rule; see `access list SHARE`.")
-    ],
+    rule: DeniedRuleArgument = None,
+    to: DeniedClientOption = None,
+    kind: DeniedTypeOption = None,
     no_wait: NoWaitOption = False,
     timeout: TimeoutOption = 300.0,
+    command_id: CommandIdOption = None,
 ) -> None:
-    """Remove an access rule from a share."""
-    handle = session.system.share(share)
-    handle.deny_access(rule, wait=False)
-    print_denied(session, handle, {"id": rule, "share_id": handle.id}, no_wait, timeout)
+    """Remove an access rule from a share, by its client or its id."""
+    name = RuleName(rule, to, kind).check()
+    handle = meant_share(session, share, command_id)
+    rule_id = denied_rule(session, handle, handle.access_rules, name, command_id)
+    handle.deny_access(rule_id, wait=False, command_id=command_id)
+    print_denied(session, handle, {"id": rule_id, "share_id": handle.id}, no_wait, timeout)
 
 
 def print_denied(

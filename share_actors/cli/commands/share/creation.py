@@ -34,6 +34,7 @@ from share_actors.cli.options import (
     parse_pairs,
     set_fields,
 )
+from share_actors.cli.requesting import CommandIdOption
 from share_actors.cli.session import Session
 from share_actors.cli.tables import SHARES
 
@@ -67,6 +68,7 @@ def create(
     batch_id: BatchIdOption = None,
     no_wait: NoWaitOption = False,
     timeout: TimeoutOption = 300.0,
+    command_id: CommandIdOption = None,
 ) -> None:
     """Create a share on a pool that the scheduler chooses, or one for each line of a file.
 
@@ -80,12 +82,15 @@ def create(
         **{"availability_zone": availability_zone},
         **{"same_host": same_host, "different_host": different_host},
     }
-    batch.check_options(session, file, batch_id, **_as_options(given))
+    batch.check_options(
+        session, file, batch_id, **_as_options(given), **{"--command-id": command_id}
+    )
     if file is not None:
         batch.run(session, file, CREATIONS, batch_id, outcome_timeout(no_wait, timeout))
         return
     given["size"] = share_size(batch.required(session, "--size", size))
-    share = session.system.create_share(wait=False, **_fields(session, given))
+    fields = _fields(session, given)
+    share = session.system.create_share(wait=False, command_id=command_id, **fields)
     print_outcome(session, share, outcome_timeout(no_wait, timeout), "created")
 
 

@@ -9,17 +9,17 @@ import typer
 
 from share_actors.cli.command import command
 from share_actors.cli.commands.share.options import IdOption
-from share_actors.cli.commands.share.outcome import print_outcome
+from share_actors.cli.commands.share.outcome import change_shares, print_outcome
 from share_actors.cli.options import (
     NameOption,
     NoWaitOption,
     ProtocolOption,
-    ShareArgument,
     TimeoutOption,
     outcome_timeout,
     parse_pairs,
     set_fields,
 )
+from share_actors.cli.requesting import CommandIdOption, Sending, SharesArgument
 from share_actors.cli.session import Session
 from share_actors.cli.tables import SHARES
 
@@ -61,6 +61,7 @@ def manage(
     ] = False,
     no_wait: NoWaitOption = False,
     timeout: TimeoutOption = 300.0,
+    command_id: CommandIdOption = None,
 ) -> None:
     """Manage existing data on a backend as a share.
 
@@ -79,7 +80,7 @@ def manage(
         _print_preview(session, session.system.preview_manage(options, **fields))
         return
     share = session.system.manage_share(
-        options, wait=False, **fields, **set_fields(share_id=share_id)
+        options, wait=False, command_id=command_id, **fields, **set_fields(share_id=share_id)
     )
     print_outcome(session, share, outcome_timeout(no_wait, timeout), "managed")
 
@@ -95,12 +96,12 @@ def _print_preview(session: Session, preview: Mapping[str, Any]) -> None:
 @command("share unmanage", table=SHARES, examples=["share unmanage projects"])
 def unmanage(
     session: Session,
-    share: ShareArgument,
+    shares: SharesArgument,
     no_wait: NoWaitOption = False,
     timeout: TimeoutOption = 300.0,
+    command_id: CommandIdOption = None,
 ) -> None:
-    """Stop managing a share and leave its data in place. The history is kept."""
-    handle = session.system.share(share)
-    handle.unmanage(wait=False)
+    """Stop managing shares and leave their data in place. The history is kept."""
     done = "unmanaged; data left in place"
-    print_outcome(session, handle, outcome_timeout(no_wait, timeout), done)
+    sending = Sending(done, outcome_timeout(no_wait, timeout), command_id)
+    change_shares(session, shares, lambda h, o: h.unmanage(**o), sending)

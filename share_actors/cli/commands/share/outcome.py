@@ -6,11 +6,19 @@ from typing import TYPE_CHECKING
 
 from share_actors.cli.output import format_time
 from share_actors.cli.rendering import print_share, share_document
+from share_actors.cli.requesting import Request, Sending, request_each
 from share_actors.cli.session import Session
 from share_actors.cli.tables import SHARES
 
 if TYPE_CHECKING:
     from share_actors.client import ShareHandle
+
+
+def change_shares(session: Session, shares: list[str], request: Request, sending: Sending) -> None:
+    """Send *request* to each of *shares*, and print what became of it."""
+    handle = request_each(session, shares, request, sending)
+    if handle is not None:
+        print_outcome(session, handle, sending.timeout, sending.done)
 
 
 def print_outcome(session: Session, share: ShareHandle, timeout: float | None, done: str) -> None:

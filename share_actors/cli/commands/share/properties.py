@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from share_actors.cli.command import command
 from share_actors.cli.commands.share.options import MetadataOption
-from share_actors.cli.commands.share.outcome import print_outcome
+from share_actors.cli.commands.share.outcome import change_shares
 from share_actors.cli.options import (
     DescriptionOption,
     NameOption,
-    ShareArgument,
     TimeoutOption,
     parse_pairs,
 )
+from share_actors.cli.requesting import CommandIdOption, Sending, SharesArgument
 from share_actors.cli.session import Session
 from share_actors.cli.tables import SHARES
 from share_actors.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from share_actors.client import ShareHandle
+    from share_actors.client.keywords import RequestOptions
 
 VisibilityOption = Annotated[
     bool | None,
@@ -39,29 +43,29 @@ KeysOption = Annotated[
 )
 def set_properties(
     session: Session,
-    share: ShareArgument,
+    shares: SharesArgument,
     name: NameOption = None,
     description: DescriptionOption = None,
     metadata: MetadataOption = None,
     public: VisibilityOption = None,
     timeout: TimeoutOption = 300.0,
+    command_id: CommandIdOption = None,
 ) -> None:
-    """Change the name, the description, the metadata or the visibility of a share.
+    """Change the name, the description, the metadata or the visibility of shares.
 
     Properties that are not given stay. The data and the access rules do not change.
     """
     given = {"name": name, "description": description, "is_public": public}
     if metadata is None and all(value is None for value in given.values()):
         raise _nothing_given("--name, --description, --metadata, --public or --private")
-    handle = session.system.share(share)
-    handle.set(
-        name=name,
-        description=description,
-        is_public=public,
-        metadata=parse_pairs(metadata, "metadata"),
-        wait=False,
-    )
-    print_outcome(session, handle, timeout, "changed")
+    pairs = parse_pairs(metadata, "metadata")
+
+    def change(share: ShareHandle, options: RequestOptions) -> object:
+        return share.set(
+            name=name, description=description, is_public=public, metadata=pairs, **options
+        )
+
+    change_shares(session, shares, change, Sending("changed", timeout, command_id))
 
 
 @command(
@@ -71,18 +75,22 @@ def set_properties(
 )
 def unset_properties(
     session: Session,
-    share: ShareArgument,
+    shares: SharesArgument,
     name: NoNameOption = False,
     description: NoDescriptionOption = False,
     metadata: KeysOption = None,
     timeout: TimeoutOption = 300.0,
+    command_id: CommandIdOption = None,
 ) -> None:
-    """Remove the name, the description or keys of the metadata of a share."""
+    """Remove the name, the description or keys of the metadata of shares."""
     if not (name or description or metadata):
         raise _nothing_given("--name, --description or --metadata")
-    handle = session.system.share(share)
-    handle.unset(name=name, description=description, metadata=metadata or (), wait=False)
-    print_outcome(session, handle, timeout, "changed")
+    keys = metadata or ()
+
+    def change(share: ShareHandle, options: RequestOptions) -> object:
+        return share.unset(name=name, description=description, metadata=keys, **options)
+
+    change_shares(session, shares, change, Sending("changed", timeout, command_id))
 
 
 def _nothing_given(options: str) -> InvalidRequest:

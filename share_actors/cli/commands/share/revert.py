@@ -16,7 +16,9 @@ from share_actors.cli.options import (
     TimeoutOption,
     outcome_timeout,
 )
+from share_actors.cli.requesting import CommandIdOption, meant_share
 from share_actors.cli.session import Session
+from share_actors.cli.snapshots import snapshot_of
 from share_actors.cli.tables import SHARES
 from share_actors.errors import Refused
 
@@ -28,7 +30,7 @@ YesOption = Annotated[
 @command(
     "share revert",
     table=SHARES,
-    examples=["share revert data SNAPSHOT_ID", "share revert data SNAPSHOT_ID --yes --json"],
+    examples=["share revert data before-upgrade", "share revert data SNAPSHOT_ID --yes --json"],
 )
 def revert(
     session: Session,
@@ -37,16 +39,18 @@ def revert(
     yes: YesOption = False,
     no_wait: NoWaitOption = False,
     timeout: TimeoutOption = 300.0,
+    command_id: CommandIdOption = None,
 ) -> None:
     """Replace the content of a share by that of its latest snapshot.
 
     What was written since the snapshot is lost; size, access rules and export locations stay. Refused for
     an older snapshot: delete the later ones first. The outcome says whether clients must mount again.
     """
-    handle = session.system.share(share)
+    handle = meant_share(session, share, command_id)
+    snapshot_id = snapshot_of(session, handle, snapshot, command_id)
     if not yes:
         require_confirmation(f"What was written to share {handle.id} since {snapshot} is lost.")
-    handle.revert_to(snapshot, wait=False)
+    handle.revert_to(snapshot_id, wait=False, command_id=command_id)
     print_outcome(session, handle, outcome_timeout(no_wait, timeout), "reverted")
 
 

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from share_actors.cli.command import command
-from share_actors.cli.commands.share.outcome import print_outcome
+from share_actors.cli.commands.share.outcome import change_shares, print_outcome
 from share_actors.cli.options import (
     NoWaitOption,
     ShareArgument,
     TimeoutOption,
     outcome_timeout,
 )
+from share_actors.cli.requesting import (
+    CommandIdOption,
+    Sending,
+    SharesArgument,
+    meant_share,
+)
 from share_actors.cli.session import Session
 from share_actors.cli.tables import LOCKS, SHARES
 from share_actors.errors import InvalidRequest
 from share_actors.values.checks.durations import DURATION, parse_duration
+
+if TYPE_CHECKING:
+    from share_actors.client.keywords import RequestOptions
 
 AfterOption = Annotated[
     str | None,
@@ -50,17 +59,17 @@ def grace(text: str | None) -> timedelta | None:
 @command("share restore", table=SHARES, examples=["share restore data"])
 def restore(
     session: Session,
-    share: ShareArgument,
+    shares: SharesArgument,
     no_wait: NoWaitOption = False,
     timeout: TimeoutOption = 300.0,
+    command_id: CommandIdOption = None,
 ) -> None:
-    """Cancel the deletion of a share during its grace period; it is as before.
+    """Cancel the deletion of shares during their grace period; they are as before.
 
-    Give the id of the share if another one has its name by now.
+    Give the id of a share if another one has its name by now.
     """
-    handle = session.system.share(share)
-    handle.restore(wait=False)
-    print_outcome(session, handle, outcome_timeout(no_wait, timeout), "restored")
+    sending = Sending("restored", outcome_timeout(no_wait, timeout), command_id)
+    change_shares(session, shares, lambda h, o: h.restore(**o), sending)
 
 
 @command(
@@ -84,13 +93,15 @@ def lock(
     ] = None,
     admin: _AdminOption = False,
     timeout: TimeoutOption = 300.0,
+    command_id: CommandIdOption = None,
 ) -> None:
     """Lock a share against deletion, or one of its access rules against removal.
 
     A share with a locked rule cannot be deleted either. `share show` lists the locks.
     """
-    handle = session.system.share(share)
-    made = handle.lock(reason, rule=rule, by_admin=admin, timeout=timeout)
+    handle = meant_share(session, share, command_id)
+    options: RequestOptions = {"timeout": timeout, "command_id": command_id}
+    made = handle.lock(reason, rule=rule, by_admin=admin, **options)
     session.output.print_items(
         LOCKS, [made], lambda locks: {**locks[0].model_dump(mode="json"), "share_id": handle.id}
     )
@@ -107,8 +118,9 @@ def unlock(
         bool, typer.Option("--admin", help="Also remove a lock that an administrator set.")
     ] = False,
     timeout: TimeoutOption = 300.0,
+    command_id: CommandIdOption = None,
 ) -> None:
     """Remove a lock of a share or of one of its access rules."""
-    handle = session.system.share(share)
-    handle.unlock(lock_id, by_admin=admin, wait=False)
+    handle = meant_share(session, share, command_id)
+    handle.unlock(lock_id, by_admin=admin, wait=False, command_id=command_id)
     print_outcome(session, handle, timeout, "unlocked")

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from share_actors.config import LoggingSettings as LoggingSettings
     from share_actors.config import LogSettings as LogSettings
     from share_actors.config import MetricsSettings as MetricsSettings
+    from share_actors.config import QuotaSettings as QuotaSettings
     from share_actors.config import RaySettings as RaySettings
     from share_actors.config import SchedulerSettings as SchedulerSettings
     from share_actors.config import ServerSettings as ServerSettings
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from share_actors.errors import NotFound as NotFound
     from share_actors.errors import NoValidHost as NoValidHost
     from share_actors.errors import OperationFailed as OperationFailed
+    from share_actors.errors import OverQuota as OverQuota
     from share_actors.errors import Refused as Refused
     from share_actors.errors import ShareActorsError as ShareActorsError
     from share_actors.errors import TimedOut as TimedOut
@@ -56,6 +58,10 @@ if TYPE_CHECKING:
     from share_actors.values import ExportLocation as ExportLocation
     from share_actors.values import Forgetting as Forgetting
     from share_actors.values import Page as Page
+    from share_actors.values import Quota as Quota
+    from share_actors.values import QuotaLimits as QuotaLimits
+    from share_actors.values import QuotaUsage as QuotaUsage
+    from share_actors.values import QuotaUse as QuotaUse
     from share_actors.values import RequestContext as RequestContext
     from share_actors.values import ResourceLock as ResourceLock
     from share_actors.values import SecurityService as SecurityService
@@ -99,7 +105,13 @@ __all__ = [
     "NoValidHost",
     "NotFound",
     "OperationFailed",
+    "OverQuota",
     "Page",
+    "Quota",
+    "QuotaLimits",
+    "QuotaSettings",
+    "QuotaUsage",
+    "QuotaUse",
     "RaySettings",
     "Receipt",
     "Refused",
@@ -150,6 +162,7 @@ _MODULES = {
         "LogSettings",
         "LoggingSettings",
         "MetricsSettings",
+        "QuotaSettings",
         "RaySettings",
         "SchedulerSettings",
         "ServerSettings",
@@ -168,6 +181,7 @@ _MODULES = {
         "NoValidHost",
         "NotFound",
         "OperationFailed",
+        "OverQuota",
         "Refused",
         "ShareActorsError",
         "TimedOut",
@@ -180,6 +194,10 @@ _MODULES = {
         "Forgetting",
         "ExportLocation",
         "Page",
+        "Quota",
+        "QuotaLimits",
+        "QuotaUsage",
+        "QuotaUse",
         "RequestContext",
         "SecurityService",
         "ResourceLock",

@@ -109,6 +109,16 @@ class NoValidHost(Refused):
     code = "no_valid_host"
 
 
+class OverQuota(Refused):
+    """The request needs more than a quota of its project has left. Nothing was recorded.
+
+    Details: `quota`, `used`, `reserved`, `asked` and `limit`, and whose it is: `project_id`, `user_id`,
+    `share_type`. Sizes are in GiB.
+    """
+
+    code = "over_quota"
+
+
 class OperationFailed(ShareActorsError):
     """The request was recorded, and the backend failed to carry it out; the share has the reason."""
 
@@ -196,6 +206,7 @@ ERRORS: dict[str, type[ShareActorsError]] = {
         Refused,
         Forbidden,
         NoValidHost,
+        OverQuota,
         OperationFailed,
         TimedOut,
         Busy,

@@ -17,9 +17,13 @@ WHOLE = frozenset(
     "named snapshot owing rule_share snapshot_share command_shares source copies on_network".split()  # noqa: SIM905
 )
 """They find something anywhere in the log, so their answers are right only if all of it is applied."""
-QUERIES = LISTS | WHOLE | {"share", "room", "entity", "has_command"}
+_OTHERS = ("limit", "share_ids", "projects", "addresses")
+"""The parameters that are not texts."""
+QUERIES = LISTS | WHOLE | {"share", "room", "uses", "entity", "has_command"}
 """The others are about single entities, whose streams have what is not applied; and see `Rooms`."""
-SYSTEM_QUERIES = frozenset(("owing", "room", "source", "copies", "on_network", "has_command"))
+SYSTEM_QUERIES = frozenset(
+    ("owing", "room", "uses", "source", "copies", "on_network", "has_command")
+)
 """The queries about all projects together."""
 
 
@@ -45,7 +49,7 @@ def check(query: str, parameters: Mapping[str, Any]) -> None:
                 text = f"{field}: {shown(value)} is not True or False"
                 raise InvalidRequest(text, field=field, value=showable(value))
             continue
-        if field not in ("limit", "share_ids") and not isinstance(value, str | None):
+        if field not in _OTHERS and not isinstance(value, str | None):
             text = f"{field}: {shown(value)} is not a string"
             raise InvalidRequest(text, field=field, value=showable(value))
         if isinstance(value, str) and not _storable(value):

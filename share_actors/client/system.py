@@ -34,6 +34,7 @@ from share_actors.client.keywords import (
 from share_actors.client.manager import Manager
 from share_actors.client.nodes import AsyncNodeCollection
 from share_actors.client.queries import AsyncSystemQueries
+from share_actors.client.quotas import AsyncQuotaCollection
 from share_actors.client.requests import Requests
 from share_actors.client.results import CutOffCall, ManagePreview
 from share_actors.client.share.actor import ShareActor
@@ -94,6 +95,7 @@ class AsyncShareSystem(Shown, AsyncSystemQueries):
         self.bulk = AsyncBulk(self._requests, self._creator, self.share)
         self.subjects = AsyncSubjectCollection(self._requests)
         self.nodes = AsyncNodeCollection(self._requests)
+        self.quotas = AsyncQuotaCollection(self._requests)
 
     async def __aenter__(self) -> Self:
         return self

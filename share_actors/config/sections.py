@@ -25,8 +25,11 @@ from share_actors.values.base import take_known_fields
 from share_actors.values.checks.limits import MAX_SECONDS
 
 MAX_WEIGHT = 1_000_000
+MAX_QUOTA = 2_147_483_647
+"""The greatest limit of a quota: as many GiB as a share may have."""
 _REDIS_ADDRESS = r"^(rediss?://)?(\[[0-9a-fA-F:]+\]|[A-Za-z0-9_.-]+):[1-9][0-9]{0,4}$"
 Weight = Annotated[float, Field(ge=-MAX_WEIGHT, le=MAX_WEIGHT)]
+QuotaLimit = Annotated[int, Field(ge=-1, le=MAX_QUOTA)]
 
 
 class Section(BaseModel):
@@ -227,6 +230,24 @@ class SchedulerSettings(Section):
     """Share type of shares that are created without one."""
     first_stats_s: Annotated[float, Field(ge=0, le=MAX_SECONDS)] = 20.0
     """How long a creation waits in the manager for the first statistics of a backend; then it is *busy*."""
+
+
+class QuotaSettings(Section):
+    """The limits of projects for which no others were set (`share-actors quota set`); -1 is unlimited."""
+
+    key_path = ("quotas",)
+    shares: QuotaLimit = -1
+    """How many shares a project may have."""
+    gigabytes: QuotaLimit = -1
+    """The size of all shares of a project together, in GiB."""
+    snapshots: QuotaLimit = -1
+    """How many snapshots a project may have."""
+    snapshot_gigabytes: QuotaLimit = -1
+    """The size of all snapshots of a project together, in GiB; each has the size of its share then."""
+    share_networks: QuotaLimit = -1
+    """How many share networks a project may have."""
+    per_share_gigabytes: QuotaLimit = -1
+    """The size of each share, in GiB."""
 
 
 class ServerSettings(Section):

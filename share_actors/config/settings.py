@@ -28,6 +28,7 @@ from share_actors.config.sections import (
     ErasureSettings,
     HostingSettings,
     LogSettings,
+    QuotaSettings,
     RaySettings,
     SchedulerSettings,
     ServerSettings,
@@ -79,6 +80,7 @@ class Config(BaseSettings):
     default_backend: str | None = None
     """Backend of shares that are created without one. Default: the scheduler chooses among all."""
     scheduler: SchedulerSettings = SchedulerSettings()
+    quotas: QuotaSettings = QuotaSettings()
     servers: ServerSettings = ServerSettings()
     audit: AuditSettings = AuditSettings()
     erasure: ErasureSettings = ErasureSettings()

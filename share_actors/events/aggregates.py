@@ -8,12 +8,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from share_actors.events import backend, cluster, share, share_network, share_server, share_type
+from share_actors.events import (
+    backend,
+    cluster,
+    quota,
+    share,
+    share_network,
+    share_server,
+    share_type,
+)
 from share_actors.values.checks.ids import is_id
 
 AGGREGATES = {
     module.KIND: module
-    for module in (share, share_server, share_network, share_type, backend, cluster)
+    for module in (share, share_server, share_network, share_type, backend, cluster, quota)
 }
 """Every aggregate, by its kind."""
 

@@ -11,6 +11,7 @@ from share_actors.events import (
     backend,
     cluster,
     formats,
+    quota,
     share,
     share_network,
     share_server,
@@ -38,6 +39,7 @@ EVENTS: Mapping[str, type[Event]] = _by_topic(
     share_type.TypeEvent,
     backend.BackendEvent,
     cluster.ClusterEvent,
+    quota.QuotaEvent,
     archives.EventsArchived,
     formats.FormatRaised,
     subject.SubjectEvent,
@@ -51,6 +53,7 @@ _COMMANDS_OF: Mapping[str, Any] = {
     share_type.KIND: share_type.TypeCommand,
     backend.KIND: backend.BackendCommand,
     cluster.KIND: cluster.ClusterCommand,
+    quota.KIND: quota.QuotaCommand,
 }
 COMMANDS: Mapping[str, type[Command]] = _by_topic(Command, *_COMMANDS_OF.values())
 """Every type of command that clients, or entities among themselves, may send, by its topic.

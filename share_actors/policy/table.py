@@ -54,6 +54,8 @@ COMMANDS: Mapping[str, Role] = MappingProxyType(
         "type.create": _SYSTEM,
         "type.change": _SYSTEM,
         "type.delete": _SYSTEM,
+        "quota.set": _SYSTEM,
+        "quota.unset": _SYSTEM,
     }
 )
 """Commands of clients, by topic. What makes a share public has operations of its own: `..._public`."""
@@ -66,6 +68,7 @@ CREATIONS = frozenset(
         "snapshot.delete_unknown",
         "network.create",
         "type.create",
+        "quota.set",
     )
 )
 """The commands about what does not exist yet."""
@@ -118,6 +121,7 @@ QUESTIONS: Mapping[str, Role] = MappingProxyType(
         "init_host": _SYSTEM,
         "start_backend": _SYSTEM,
         "stop_backend": _SYSTEM,
+        "quota_usage": _READER,
         "share_usage": _READER,
         "share_clients": _READER,
         "backend_usage": _SYSTEM,

@@ -49,6 +49,14 @@ if TYPE_CHECKING:
     from share_actors.values.placement import Placement as Placement
     from share_actors.values.placement import PlacementRequest as PlacementRequest
     from share_actors.values.placement import PoolVerdict as PoolVerdict
+    from share_actors.values.quota import COUNTED as COUNTED
+    from share_actors.values.quota import QUOTA_NAMES as QUOTA_NAMES
+    from share_actors.values.quota import UNLIMITED as UNLIMITED
+    from share_actors.values.quota import Quota as Quota
+    from share_actors.values.quota import QuotaLimits as QuotaLimits
+    from share_actors.values.quota import QuotaName as QuotaName
+    from share_actors.values.quota import QuotaUsage as QuotaUsage
+    from share_actors.values.quota import QuotaUse as QuotaUse
     from share_actors.values.secret import Sealed as Sealed
     from share_actors.values.secret import Secret as Secret
     from share_actors.values.share import MAX_SIZE_GIB as MAX_SIZE_GIB
@@ -106,6 +114,16 @@ _MODULES = {
     ],
     "page": ["AsOf", "Counts", "Page"],
     "placement": ["Assignment", "Implied", "Placement", "PlacementRequest", "PoolVerdict"],
+    "quota": [
+        "COUNTED",
+        "QUOTA_NAMES",
+        "Quota",
+        "QuotaLimits",
+        "QuotaName",
+        "QuotaUsage",
+        "QuotaUse",
+        "UNLIMITED",
+    ],
     "secret": ["Sealed", "Secret"],
     "share": [
         "AccessLevel",

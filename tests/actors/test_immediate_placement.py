@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from share_actors.actors.messaging.messages import CommandMessage
-from share_actors.actors.scheduling.immediate import place_immediately
+from share_actors.actors.scheduling.immediate import may_be_immediate, place_immediately
 from share_actors.actors.scheduling.ledger import Decision
 from share_actors.actors.scheduling.scheduler import Scheduler
 from share_actors.events.share.messages import CreateShare
@@ -25,6 +25,8 @@ def create(share_id: str, **fields: Any) -> CommandMessage:
 
 def placed(scheduler: Scheduler, message: CommandMessage) -> Assignment | None:
     assert message.placement_request is not None
+    if not may_be_immediate(scheduler, message, message.placement_request):
+        return None
     return place_immediately(scheduler, message, message.placement_request)
 
 

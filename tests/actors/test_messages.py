@@ -22,6 +22,7 @@ from share_actors.actors.messaging.messages import (
 )
 from share_actors.errors import ERRORS, Ambiguous, Busy, InvalidRequest, ShareActorsError
 from share_actors.events.backend import MoveBackend
+from share_actors.events.quota import SetQuota, UnsetQuota
 from share_actors.events.share.access import AllowAccess
 from share_actors.events.share.messages import CreateShare, ExtendShare
 from share_actors.events.share_type import CreateShareType
@@ -85,6 +86,10 @@ def example(kind: Any) -> Any:
         "node": ClusterNode(id="a1", name="rack", address="10.0.0.2"),
         "configured": "near",
     }
+    if kind is SetQuota:
+        fields |= {"quota_id": "default", "project_id": "", "limits": {"shares": 1}}
+    if kind in (SetQuota, UnsetQuota):
+        del fields["user_id"]
     if kind is MoveBackend:
         fields["node"] = "far"
     if kind is CreateShareType:

@@ -21,6 +21,7 @@ from share_actors.actors.manager.exit_verbs import ExitVerbs
 from share_actors.actors.manager.manage_verbs import ManageVerbs
 from share_actors.actors.manager.node_verbs import NodeVerbs
 from share_actors.actors.manager.protection_verbs import ProtectionVerbs
+from share_actors.actors.manager.quota_verbs import QuotaVerbs
 from share_actors.actors.manager.share_verbs import ManagerVerbs
 from share_actors.actors.manager.snapshot_verbs import SnapshotVerbs
 from share_actors.client import (
@@ -30,6 +31,7 @@ from share_actors.client import (
     keywords,
     nodes,
     queries,
+    quotas,
     results,
     subjects,
     watching,
@@ -259,6 +261,7 @@ SECTIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "bulk": members(bulk.AsyncBulk),
         "subjects": members(subjects.AsyncSubjectCollection),
         "nodes": members(nodes.AsyncNodeCollection),
+        "quotas": members(quotas.AsyncQuotaCollection),
         "keywords": dictionaries(keywords),
         "results": dictionaries(results),
     },
@@ -271,6 +274,7 @@ SECTIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "backend verbs": members(BackendVerbs),
         "exit verbs": members(ExitVerbs),
         "node verbs": members(NodeVerbs),
+        "quota verbs": members(QuotaVerbs),
     },
     "cli.md": {
         "commands": shell.commands,

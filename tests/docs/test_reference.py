@@ -15,11 +15,12 @@ from share_actors.actors.manager.backend_verbs import BackendVerbs
 from share_actors.actors.manager.manage_verbs import ManageVerbs
 from share_actors.actors.manager.share_verbs import ManagerVerbs
 from share_actors.cli import EXIT_CODES
-from share_actors.client import aio, backends, entities, nodes, subjects
+from share_actors.client import aio, backends, entities, nodes, quotas, subjects
 from share_actors.client.bulk import batch as bulk
 from share_actors.client.share import handle as share
 from share_actors.client.sync import bulk as sync_bulk
 from share_actors.client.sync import entities as sync_entities
+from share_actors.client.sync import quotas as sync_quotas
 from share_actors.config import Config
 from share_actors.errors import ERRORS
 from share_actors.events.topics import COMMANDS, EVENTS
@@ -85,6 +86,7 @@ def test_every_public_name_is_documented() -> None:
         (sync_bulk.Bulk, bulk.AsyncBulk),
         (subjects.SubjectCollection, subjects.AsyncSubjectCollection),
         (nodes.NodeCollection, nodes.AsyncNodeCollection),
+        (sync_quotas.QuotaCollection, quotas.AsyncQuotaCollection),
     ],
 )
 def test_every_method_of_the_client_is_documented_and_the_asynchronous_client_has_the_same(
@@ -103,6 +105,7 @@ def test_every_method_of_the_client_is_documented_and_the_asynchronous_client_ha
         "bulk",
         "subjects",
         "nodes",
+        "quotas",
     }
     assert all(f"#### {name}\n" in page for name in told)
 

@@ -16,6 +16,7 @@ from share_actors.events import (
     backend,
     cluster,
     formats,
+    quota,
     share_network,
     share_server,
     share_type,
@@ -312,6 +313,14 @@ EXAMPLES: tuple[Event, ...] = (
         extra_specs={"driver_handles_share_servers": "False"}, is_public=True, projects=()
     ),
     share_type.ShareTypeDeleted(),
+    quota.QuotaChanged(
+        quota_id="3f2a",
+        project_id="physics",
+        user_id="alice",
+        share_type=None,
+        limits={"shares": 10, "gigabytes": -1},
+        at=AT,
+    ),
     backend.BackendUp(backend="local", capabilities=_SAID, wrong={}, at=AT),
     backend.BackendChanged(
         capabilities=_SAID.replace(

@@ -16,6 +16,7 @@ from share_actors.client.nodes import NodeCollection
 from share_actors.client.subjects import SubjectCollection
 from share_actors.client.sync import bulk as sync_bulk
 from share_actors.client.sync import entities as sync_entities
+from share_actors.client.sync.quotas import QuotaCollection
 from share_actors.errors import InvalidRequest
 from share_actors.values import RequestContext
 from tests.input.conftest import Tried
@@ -33,6 +34,7 @@ ARGUMENTS = (
     *arguments("bulk", sync_bulk.Bulk),
     *arguments("subjects", SubjectCollection),
     *arguments("nodes", NodeCollection),
+    *arguments("quotas", QuotaCollection),
     *arguments("backends", sync_entities.BackendCollection, without=("watch",)),
 )
 VALID: dict[str, Any] = {
@@ -64,6 +66,8 @@ VALID: dict[str, Any] = {
     "backend": "none",
     "node": "none",
     "condition": "available",
+    "limits": {"share_networks": 100_000},
+    "projects": ["none"],
     "extra_specs": {"driver_handles_share_servers": "False"},
 }
 

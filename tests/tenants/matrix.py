@@ -132,6 +132,14 @@ def _type(*, public: bool, act: Callable[[Any, str], Any]) -> Callable[[Blue], A
     return prepare
 
 
+def _quota(act: Attempt) -> Callable[[Blue], Attempt]:
+    def prepare(blue: Blue) -> Attempt:
+        blue.operator.quotas.set({"share_networks": 100}, "blue")
+        return act
+
+    return prepare
+
+
 def _anything(act: Attempt) -> Callable[[Blue], Attempt]:
     return lambda _: act
 
@@ -359,6 +367,27 @@ MATRIX: dict[str, tuple[Callable[[Blue], Attempt], tuple[str, ...]]] = {
     "delete a private type": (
         _type(public=False, act=lambda user, i: user.types.delete(i)),
         OPERATE,
+    ),
+    "show the quotas of a project": (
+        _quota(lambda user: user.quotas.usage("blue")),
+        READ,
+    ),
+    "show the limits of a project": (_quota(lambda user: user.quotas.get("blue")), READ),
+    "see the history of the limits of a project": (
+        _quota(lambda user: user.quotas.history("blue")),
+        READ,
+    ),
+    "set the limits of a project": (
+        _quota(lambda user: user.quotas.set({"share_networks": 99}, "blue")),
+        SYSTEM,
+    ),
+    "remove the limits of a project": (
+        _quota(lambda user: user.quotas.unset((), "blue")),
+        OPERATE,
+    ),
+    "set the default limits": (
+        _anything(lambda user: user.quotas.set_default({"share_networks": -1})),
+        SYSTEM,
     ),
     "show a backend": (
         _anything(lambda user: user.backends.get("d")),

@@ -54,6 +54,7 @@ from share_actors.client.entities import (
 )
 from share_actors.client.manager import Manager
 from share_actors.client.nodes import AsyncNodeCollection, NodeCollection
+from share_actors.client.quotas import AsyncQuotaCollection
 from share_actors.client.results import (
     BackendChanges,
     ForgottenNode,
@@ -76,8 +77,9 @@ from share_actors.client.sync.entities import (
     ShareServerCollection,
     ShareTypeCollection,
 )
+from share_actors.client.sync.quotas import QuotaCollection
 from share_actors.events.envelope import Recorded
-from share_actors.values import BackendState, Counts
+from share_actors.values import BackendState, Counts, Quota, QuotaLimits, QuotaUsage, QuotaUse
 
 
 # -- functions -----------------------------------------------------------------------------------
@@ -110,6 +112,7 @@ def use_system(system: ShareSystem) -> None:
     assert_type(system.bulk, Bulk)
     assert_type(system.subjects, SubjectCollection)
     assert_type(system.nodes, NodeCollection)
+    assert_type(system.quotas, QuotaCollection)
     assert_type(system.subjects.list(), Sequence[DataSubject])
     assert_type(system.subjects.forget("user:alice", dry_run=True), Forgetting)
     assert_type(system.capabilities(), dict[str, BackendReport])
@@ -335,6 +338,20 @@ def use_nodes(nodes: NodeCollection) -> None:
     assert_type(nodes.accept("rack")["name"], str)
 
 
+def use_quotas(quotas: QuotaCollection) -> None:
+    usage = quotas.usage("physics", user_id="alice")
+    assert_type(usage, QuotaUsage)
+    assert_type(usage.quotas["shares"], QuotaUse)
+    assert_type((usage.quotas["shares"].used, usage.exceeded), tuple[int, tuple[str, ...]])
+    assert_type(quotas.usages(["physics"], share_type="gold"), Sequence[QuotaUsage])
+    assert_type(quotas.set({"shares": 9}, "physics", wait=True, timeout=9), Quota)
+    assert_type(quotas.unset(["shares"], "physics"), Quota)
+    assert_type(quotas.set_default({"gigabytes": 9}), Quota)
+    assert_type(quotas.unset_default(), Quota)
+    assert_type(quotas.get("physics").limits, tuple[QuotaLimits, ...])
+    assert_type(quotas.history("physics"), Sequence[Recorded])
+
+
 def use_backends(backends: BackendCollection) -> None:
     assert_type(backends.stats(), dict[str, BackendReport])
     assert_type(backends.publish("fast"), dict[str, BackendReport])
@@ -389,6 +406,7 @@ async def use_asynchronous_system(system: AsyncShareSystem) -> None:
     assert_type(system.bulk, AsyncBulk)
     assert_type(system.subjects, AsyncSubjectCollection)
     assert_type(system.nodes, AsyncNodeCollection)
+    assert_type(system.quotas, AsyncQuotaCollection)
     assert_type(await system.subjects.list(), Sequence[DataSubject])
     assert_type(await system.subjects.forget("user:alice"), Forgetting)
     assert_type(system.capabilities(), Awaitable[dict[str, BackendReport]])

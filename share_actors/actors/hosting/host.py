@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ from share_actors.actors.effects.driver_setup import Hold
 from share_actors.actors.effects.sealed_commands import sealed_command, without_secrets
 from share_actors.actors.entity.turn import QueuedCommand
 from share_actors.actors.hosting.batch_replies import Receipt, wait_while_ending
+from share_actors.actors.hosting.deadlines import until_or_deadline
 from share_actors.actors.hosting.outcomes import first_outcomes
 from share_actors.actors.hosting.residents import ResidentEntities
 from share_actors.actors.hosting.timings import HostTimings
@@ -28,6 +29,7 @@ from share_actors.actors.messaging.messages import (
     context_in,
     header_error,
 )
+from share_actors.actors.messaging.routes import check_direct
 from share_actors.actors.ports import CallUnderWay, HostReport
 from share_actors.actors.sealing import Sealer
 from share_actors.config import Config
@@ -45,7 +47,6 @@ from share_actors.versions import OWN
 
 MAX_CONTEXTS = 1000
 """How many unpacked request contexts are kept."""
-STOP_POLL_S = 0.1
 
 NO_COMMAND, NOBODY = Command(), RequestContext()
 
@@ -268,12 +269,12 @@ class ShareHost:
             self._sweeper.cancel()
         began, moment_s = time.monotonic(), self._timings.stop_timeout_s
         timeout_s = moment_s if timeout_s is None else timeout_s
-        await _until(lambda: self._entities.all_idle, began + min(moment_s, timeout_s))
+        await until_or_deadline(lambda: self._entities.all_idle, began + min(moment_s, timeout_s))
         self._entities.hold()
         self._backends.withdraw()
-        await _until(lambda: not self._entities.at_work, began + timeout_s)
+        await until_or_deadline(lambda: not self._entities.at_work, began + timeout_s)
         cut_off = self._entities.cut_off()
-        await _until(lambda: not self._entities.at_work, time.monotonic() + moment_s)
+        await until_or_deadline(lambda: not self._entities.at_work, time.monotonic() + moment_s)
         await self.passivate(0.0)
         self._backends.close()
         if "_log" in self.__dict__:
@@ -290,6 +291,7 @@ class ShareHost:
             check_addressee(message)
             if only_active:
                 self._check_active(message.share_id)
+                check_direct(message)
             self._parse(queued)
             queued.context = self._context(message.context)
             self._admit(message)
@@ -338,12 +340,6 @@ class ShareHost:
             self._entities.forget_erased()
             await self.passivate(self._config.hosting.idle_timeout_s)
             self._entities.remove_useless()
-
-
-async def _until(condition: Callable[[], bool], deadline: float) -> None:
-    """Wait until *condition* holds, but not beyond *deadline* (as of `time.monotonic`)."""
-    while not condition() and time.monotonic() < deadline:
-        await asyncio.sleep(STOP_POLL_S)
 
 
 def _no_manager() -> Any:

@@ -15,6 +15,7 @@ from share_actors.actors.hosting.nodes import is_of_ray
 from share_actors.actors.hosting.router import Router
 from share_actors.actors.hosting.supervisor import Supervisor
 from share_actors.actors.manager import reload
+from share_actors.actors.manager.middleware import Middleware
 from share_actors.actors.manager.periodic_tasks import PeriodicTasks
 from share_actors.actors.manager.share_verbs import Context, context_of, permit
 from share_actors.actors.manager.stats_actors import StatsActors
@@ -43,6 +44,7 @@ class BackendVerbs:
     _router: Router
     _backend_reports: BackendReports
     _scheduler: Scheduler
+    _middleware: Middleware
     _periodic_tasks: PeriodicTasks
     _configured: Config
     _records: NodeRecords
@@ -302,6 +304,7 @@ class BackendVerbs:
         former = {n: node for n, node in before.items() if n in now and now[n].node != node}
         self._evacuation.replace_hosts_on(former.values())
         self._evacuation.look()  # before their shares are ensured, which has to be where they are now
+        self._middleware.admission.reconfigure(self._config.quotas)
         for name, host in list(self._supervisor.hosts.items()):
             if not self._supervisor.is_on_lost_node(name):
                 with suppress(

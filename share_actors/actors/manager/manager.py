@@ -29,8 +29,8 @@ from share_actors.actors.manager.middleware import LEDGER_TOPICS, Middleware
 from share_actors.actors.manager.node_verbs import NodeVerbs
 from share_actors.actors.manager.periodic_tasks import PeriodicTasks
 from share_actors.actors.manager.protection_verbs import ProtectionVerbs
+from share_actors.actors.manager.quota_verbs import QuotaVerbs
 from share_actors.actors.manager.recipients import misdirection
-from share_actors.actors.manager.references import References
 from share_actors.actors.manager.share_verbs import Context, ManagerVerbs, caller_in, permit
 from share_actors.actors.manager.snapshot_verbs import SnapshotVerbs
 from share_actors.actors.manager.stats_actors import StatsActors
@@ -78,6 +78,7 @@ class ManagerActor(
     ManageVerbs,
     ExitVerbs,
     UpgradeVerbs,
+    QuotaVerbs,
 ):
     """Manila's verbs (`share_verbs.py`), and the calls that clients batch: `submit` and `wait`."""
 
@@ -85,26 +86,19 @@ class ManagerActor(
         self, config: Config, cluster: Cluster, timings: ManagerTimings | None = None
     ) -> None:
         self._config = self._configured = config
-        self._cluster = cluster
+        self._cluster, catalog = cluster, cluster.catalog
         self._timings = timings = timings or ManagerTimings()
         self._backend_reports = BackendReports(config.scheduler)
-        self._scheduler = Scheduler(
-            config, cluster.catalog, self._backend_reports, self._publish_now
-        )
-        checks = ManageChecks(cluster.catalog, self._stats_of)
-        self._middleware = Middleware(self._scheduler, References(cluster.catalog), checks)
+        self._scheduler = Scheduler(config, catalog, self._backend_reports, self._publish_now)
+        checks = ManageChecks(catalog, self._stats_of)
+        self._middleware = Middleware(self._scheduler, catalog, checks)
         self._batches = OpenBatches()
         self._tracing = tracing_of(config.traces, config.namespace)
         self._entity_client = EntityClient(lambda: self)
         self._ledger_loaded: asyncio.Task[None] | None = None
         self._supervise(config, cluster, timings)
-        self._recovery = Recovery(
-            self._supervisor,
-            self._router,
-            cluster.catalog,
-            config.hosting.recovery_at_once,
-            retry_s=timings.recovery_retry_s,
-        )
+        at_once, retry_s = config.hosting.recovery_at_once, timings.recovery_retry_s
+        self._recovery = Recovery(self._supervisor, self._router, catalog, at_once, retry_s=retry_s)
         self._waiting = 0
         self._started_at = time.time()
         self._ready: asyncio.Task[None] | None = None

@@ -12,9 +12,17 @@ from share_actors.actors.messaging.messages import (
     error_reply,
     unpack_error,
 )
-from share_actors.actors.messaging.routes import ADOPTIONS, must_be_placed, removes_references
+from share_actors.actors.messaging.routes import (
+    ADOPTIONS,
+    COUNTED,
+    must_be_placed,
+    removes_references,
+)
+from share_actors.actors.ports import CatalogPort
+from share_actors.actors.scheduling.admission import Admission
+from share_actors.actors.scheduling.candidates import with_type
 from share_actors.actors.scheduling.growth import Growth
-from share_actors.actors.scheduling.immediate import place_immediately
+from share_actors.actors.scheduling.immediate import may_be_immediate, place_immediately
 from share_actors.actors.scheduling.ledger import Decision
 from share_actors.actors.scheduling.scheduler import Scheduler
 from share_actors.errors import (
@@ -35,7 +43,7 @@ from share_actors.values import Assignment, Placement, PlacementRequest
 logger = logging.getLogger(__name__)
 SHARE_TYPE_TOPICS = frozenset({CreateShareType.topic, ChangeShareType.topic, DeleteShareType.topic})
 GROWTH_TOPICS = frozenset({ExtendShare.topic, RetryShare.topic})
-LEDGER_TOPICS = GROWTH_TOPICS | {CreateShare.topic, ManageShare.topic, ShrinkShare.topic}
+LEDGER_TOPICS = GROWTH_TOPICS | {CreateShare.topic, ManageShare.topic, ShrinkShare.topic} | COUNTED
 _NOT_RECORDED = (Busy, InvalidRequest, NotFound, Refused)
 """Errors after which certainly nothing was recorded."""
 
@@ -44,27 +52,37 @@ class Middleware:
     """Handles commands before and after the manager routes them."""
 
     def __init__(
-        self, scheduler: Scheduler, references: References, manage_checks: ManageChecks
+        self, scheduler: Scheduler, catalog: CatalogPort, manage_checks: ManageChecks
     ) -> None:
-        self._scheduler, self._references = scheduler, references
+        self._scheduler, self._references = scheduler, References(catalog)
+        quotas = scheduler.config.quotas
+        self.admission = self._admission = Admission(catalog, quotas, scheduler.is_recorded)
         self._manage_checks, self._growth = manage_checks, Growth(scheduler)
 
     def must_place(self, message: CommandMessage) -> bool:
-        """Whether `place` is to be called before *message* is routed: it has or removes references."""
+        """Whether `place` is to be called before *message* is routed.
+
+        It has or removes references, or uses more of a quota than is known to be left.
+        """
         self._forget(message)
-        return must_be_placed(message)
+        return must_be_placed(message) or not self._admission.passes(message)
 
     def placed_immediately(self, message: CommandMessage) -> CommandMessage | None:
         """The message to route, if it is a creation whose pool can be chosen now; None: `place` does it."""
         request = message.placement_request
         if request is None or message.topic != CreateShare.topic:
             return None
+        if not may_be_immediate(self._scheduler, message, request):
+            return None
+        if not self._admission.passes(message, request):
+            return None
         try:
             assignment = place_immediately(self._scheduler, message, request)
         except Exception:  # `place` comes to it too, and replies; others of the batch must not fail
             logger.debug("share %s can't be placed at once", message.share_id, exc_info=True)
-            return None
+            assignment = None
         if assignment is None:
+            self._admission.withdraw(message)
             return None
         return message._replace(assignment=assignment, placement_request=None)
 
@@ -81,8 +99,9 @@ class Middleware:
             return error_reply(message, ShareActorsError(f"internal error: {error!r}"))
 
     def after_dispatch(self, message: CommandMessage, reply: CommandReply) -> None:
-        """Give back the room that was taken for a command that was certainly not recorded."""
+        """Give back the room and the quota that were taken for a command that was certainly not recorded."""
         self._forget(message)
+        self._admission.after_reply(message, reply, _NOT_RECORDED)
         if message.placement_request is None:
             return
         ledger = self._scheduler.ledger
@@ -100,6 +119,7 @@ class Middleware:
         if message.topic in SHARE_TYPE_TOPICS:
             self._scheduler.forget_type(id_of(message.share_id))
         self._references.forget(message)
+        self._admission.before_routing(message)
 
     async def _placed(self, message: CommandMessage) -> CommandMessage:
         request = message.placement_request
@@ -110,9 +130,13 @@ class Middleware:
             await self._references.check_unused(message)
         if request is not None and message.topic == CreateShare.topic:
             resolved, implied = await self._references.resolve(message, request)
+            await self._admission.admit(
+                message, with_type(resolved, self._scheduler.config.scheduler)
+            )
             placed = await self._scheduler.place(message, resolved)
             specs = await self._scheduler.extra_specs(placed.share_type)
             return message._replace(assignment=placed._replace(implied=implied, extra_specs=specs))
+        await self._admission.admit(message, request)
         if request is not None and message.topic in GROWTH_TOPICS:
             await self._growth.admit(message, request)
         if request is not None and message.topic == ShrinkShare.topic:

@@ -7,7 +7,15 @@ from typing import Any, get_args
 
 from share_actors.actors.messaging.messages import CommandMessage
 from share_actors.errors import InvalidRequest, shorten, showable
-from share_actors.events import backend, cluster, share, share_network, share_server, share_type
+from share_actors.events import (
+    backend,
+    cluster,
+    quota,
+    share,
+    share_network,
+    share_server,
+    share_type,
+)
 from share_actors.events.share.messages import ShareCommand
 
 _COMMANDS: Mapping[str, Any] = {
@@ -17,6 +25,7 @@ _COMMANDS: Mapping[str, Any] = {
     share_type.KIND: share_type.TypeCommand,
     backend.KIND: backend.BackendCommand,
     cluster.KIND: cluster.ClusterCommand,
+    quota.KIND: quota.QuotaCommand,
 }
 RECIPIENTS: Mapping[str, str] = {
     command.topic: kind

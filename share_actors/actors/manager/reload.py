@@ -5,7 +5,7 @@ from __future__ import annotations
 from share_actors.config import Config
 from share_actors.errors import ConfigError
 
-CHANGEABLE = ("backends", "default_backend", "scheduler", "servers")
+CHANGEABLE = ("backends", "default_backend", "scheduler", "servers", "quotas")
 
 
 def with_current_key(current: Config, new: Config) -> Config:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar
 
 from share_actors.errors import InvalidRequest, NotFound, showable, shown
 from share_actors.values.checks import ids, text
-from share_actors.values.checks.limits import COMMAND_ID, MAX_SECONDS, Limit
+from share_actors.values.checks.limits import COMMAND_ID, MAX_SECONDS, NAME, Limit
 
 T = TypeVar("T")
 
@@ -65,6 +65,11 @@ def command_id(value: object) -> str | None:
 def own_id(field: str, value: object) -> str | None:
     """The id that a caller chose for a batch, or an item of it; None: it has none."""
     return None if value is None else _limited(field, value, COMMAND_ID)
+
+
+def owner(field: str, value: object) -> str:
+    """The id of a project or a user, or the name of a share type, that need not exist."""
+    return _limited(field, value, NAME)
 
 
 def _limited(field: str, value: object, limit: Limit) -> str:

@@ -9,13 +9,14 @@ from share_actors.errors import Moved
 from share_actors.events import share
 from share_actors.events.aggregates import kind_of
 from share_actors.events.share.manage import ManageShare
-from share_actors.events.share.messages import DeleteShare
+from share_actors.events.share.messages import CreateShare, DeleteShare, ExtendShare, RetryShare
 from share_actors.events.share.snapshot.messages import (
+    CreateSnapshot,
     DeleteSnapshot,
     ManageSnapshot,
     UnmanageSnapshot,
 )
-from share_actors.events.share_network import DeleteShareNetwork
+from share_actors.events.share_network import CreateShareNetwork, DeleteShareNetwork
 
 ADOPTIONS = frozenset({ManageShare.topic, ManageSnapshot.topic})
 """The topics of commands that manage what a backend has already."""
@@ -23,6 +24,11 @@ REMOVALS = frozenset(
     {DeleteSnapshot.topic, UnmanageSnapshot.topic, DeleteShare.topic, DeleteShareNetwork.topic}
 )
 """The topics of commands that remove what other requests may refer to."""
+COUNTED = ADOPTIONS | {
+    *(CreateShare.topic, ExtendShare.topic, RetryShare.topic),
+    *(CreateSnapshot.topic, CreateShareNetwork.topic),
+}
+"""The topics of commands that may use more of the quotas of their project."""
 MOST_HOMES = 100_000
 """How many homes a caller remembers."""
 
@@ -41,7 +47,14 @@ def must_be_placed(message: CommandMessage) -> bool:
 
 def may_go_direct(message: CommandMessage) -> bool:
     """Whether a client may send a command to the host of its share itself."""
-    return kind_of(message.share_id) == share.KIND and not must_be_placed(message)
+    is_share = kind_of(message.share_id) == share.KIND
+    return is_share and message.topic not in COUNTED and not must_be_placed(message)
+
+
+def check_direct(message: CommandMessage) -> None:
+    """Raise `Moved` for a command that came to a host directly, and that the manager has to look at."""
+    if not may_go_direct(message):
+        raise Moved(f"{message.topic} goes to the manager", field="topic", value=message.topic)
 
 
 def has_moved(reply: CommandReply) -> bool:

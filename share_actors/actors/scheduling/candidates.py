@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from share_actors.config import BackendSettings
+from share_actors.config import BackendSettings, SchedulerSettings
 from share_actors.scheduling.request import RequestSpec
+from share_actors.values import PlacementRequest
 
 
 def candidates(spec: RequestSpec, backends: Mapping[str, BackendSettings]) -> list[str]:
@@ -26,3 +27,10 @@ def _may_fit(spec: RequestSpec, name: str, settings: BackendSettings) -> bool:
         modes.add(spec.share_type.handles_servers)
     on_hosts = all(host.partition("#")[0] == name for host in hosts)
     return on_hosts and len(zones) <= 1 and len(modes) == 1
+
+
+def with_type(request: PlacementRequest, settings: SchedulerSettings) -> PlacementRequest:
+    """*request* with the default share type, if it names none and creates from no snapshot."""
+    if request.share_type or request.snapshot_id is not None:
+        return request
+    return request._replace(share_type=settings.default_share_type)

@@ -10,22 +10,28 @@ from share_actors.scheduling.request import RequestSpec
 from share_actors.values import Assignment, PlacementRequest
 
 
-def place_immediately(
+def may_be_immediate(
     scheduler: Scheduler, message: CommandMessage, request: PlacementRequest
-) -> Assignment | None:
-    """The pool of a new share, as `Scheduler.place` chooses it, with its room taken.
-
-    None if the choice depends on more than the reports that are here and the room that is known: then
-    nothing has changed, and `Scheduler.place` makes it, or says why none fits.
-    """
+) -> bool:
+    """Whether nothing has to be looked up: it may not exist, nor depend on a type or on other entities."""
     ledger = scheduler.ledger
     alone = PlacementRequest(
         request.size, request.share_proto, request.host, availability_zone=request.availability_zone
     )
     if message.repeated or request != alone or scheduler.config.scheduler.default_share_type:
-        return None  # it may exist, or depends on a type, a snapshot, a network or other shares
-    if ledger.has_unsized or ledger.host_of(message.share_id):
-        return None
+        return False
+    return not (ledger.has_unsized or ledger.host_of(message.share_id))
+
+
+def place_immediately(
+    scheduler: Scheduler, message: CommandMessage, request: PlacementRequest
+) -> Assignment | None:
+    """The pool of a new share, as `Scheduler.place` chooses it, with its room taken.
+
+    `may_be_immediate` holds. None if the choice depends on more than the reports that are here and the room
+    that is known: then nothing has changed, and `Scheduler.place` makes it, or says why none fits.
+    """
+    ledger = scheduler.ledger
     spec = RequestSpec(
         share_id=message.share_id,
         size=request.size,

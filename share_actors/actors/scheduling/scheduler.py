@@ -14,7 +14,7 @@ from typing import Any
 
 from share_actors.actors.messaging.messages import CommandMessage
 from share_actors.actors.ports import CatalogPort
-from share_actors.actors.scheduling.candidates import candidates
+from share_actors.actors.scheduling.candidates import candidates, with_type
 from share_actors.actors.scheduling.ledger import Decision, Ledger
 from share_actors.actors.scheduling.placement_errors import no_pool_error
 from share_actors.actors.scheduling.pool_rooms import PoolRooms
@@ -274,9 +274,7 @@ class Scheduler:
 
     async def _type(self, request: PlacementRequest, caller: Caller) -> ShareType | None:
         """The requested share type, or the default; a share from a snapshot has its parent's or none."""
-        name = request.share_type
-        if request.snapshot_id is None:
-            name = name or self.config.scheduler.default_share_type
+        name = with_type(request, self.config.scheduler).share_type
         return None if name is None else await self.share_type(name, caller)
 
     async def share_type(self, name: str, caller: Caller) -> ShareType:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from share_actors.events import attempts, share_type
+from share_actors.events import attempts, quota, share_type
 from share_actors.events.decider import Command, Event
 from share_actors.events.share import (
     access,
@@ -87,6 +87,15 @@ def _soft_delete(event: soft_deletion.ShareSoftDeleted, _state: Any) -> Command:
     return soft_deletion.SoftDeleteShare(grace_s=1, cascade=event.cascade, at=at)
 
 
+def _quota(event: quota.QuotaChanged, state: Any) -> Command:
+    scope = {"user_id": event.user_id, "share_type": event.share_type}
+    now = state.of(event.user_id, event.share_type)
+    if removed := tuple(name for name in now if name not in event.limits):
+        return quota.UnsetQuota(**scope, names=removed, at=event.at)
+    fields = {n: v for n, v in event.__dict__.items() if n in quota.SetQuota.model_fields}
+    return quota.SetQuota(**fields)
+
+
 def _deleted(_event: Event, state: Any) -> Command:
     if state.share.share_network_id is None or state.destroyed:
         on_server = state.destroyed
@@ -136,6 +145,7 @@ _BUILD: Mapping[type[Event], Build] = {
     deletion.ShareDeletionRequested: _delete,
     properties.ShareChanged: _change,
     soft_deletion.ShareSoftDeleted: _soft_delete,
+    quota.QuotaChanged: _quota,
     resize.ShareResizeRequested: _resize,
     server_attachment.ShareDestroyed: lambda _event, _state: deletion.ConfirmDeleted(),
 }

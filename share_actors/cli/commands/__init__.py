@@ -90,6 +90,10 @@ LISTED = {
         "Manage share types, which name the capabilities that a backend must have.",
         ("commands.share_type",),
     ),
+    "quota": Listed(
+        "Show and set quotas: what a project, or a user or share type in it, may use.",
+        ("commands.quota",),
+    ),
     "backend": Listed(
         "Show the status and capacity of the backends, and apply changes to them.",
         (

@@ -15,6 +15,7 @@ NEXT_STEPS = {
     "no_valid_host": "Nothing was recorded. `share-actors backend list` shows the state of each backend,"
     " `backend stats` its capacity.",
     "refused": "Nothing was recorded. `share-actors share show {share}` shows the current state.",
+    "over_quota": "Nothing was recorded. `share-actors quota show` shows the limits and what is used.",
     "forbidden": "Nothing was recorded. `share-actors whoami` shows on whose behalf you act.",
     "failed": "The request and its failure are recorded: see `share-actors share history {share}`."
     " Fix the cause, then run `share-actors share retry {share}`.",

@@ -42,6 +42,7 @@ from share_actors.client.sync.entities import (
     ShareServerCollection,
     ShareTypeCollection,
 )
+from share_actors.client.sync.quotas import QuotaCollection
 from share_actors.client.system import AsyncShareSystem
 from share_actors.config import Config
 from share_actors.errors import ShareActorsError
@@ -103,6 +104,11 @@ class ShareSystem(Shown):
     def nodes(self) -> NodeCollection:
         """The nodes of the Ray cluster."""
         return NodeCollection(self._system.nodes)
+
+    @property
+    def quotas(self) -> QuotaCollection:
+        """The quotas of projects, and of users and share types in them."""
+        return QuotaCollection(self._system.quotas)
 
     @property
     def backends(self) -> BackendCollection:

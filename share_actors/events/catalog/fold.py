@@ -9,6 +9,7 @@ from itertools import islice
 from operator import add
 from typing import Any
 
+from share_actors.events import uses
 from share_actors.events.aggregates import AGGREGATES, address_of, kind_of
 from share_actors.events.catalog.rows import (
     EntityState,
@@ -26,6 +27,7 @@ from share_actors.events.log import Log
 from share_actors.events.log.infrastructure import Row as LogRow
 from share_actors.events.share import ShareState
 from share_actors.events.share.room import NO_ROOM, change
+from share_actors.events.uses import NOTHING, Account, Use
 from share_actors.values import Frozen
 
 
@@ -80,7 +82,10 @@ class Changes:
             commands=list(self.commands),
         )
         counts: Counter[Row] = Counter()
+        used: dict[Account, Use] = {}
         for address, entity in self.after.items():
+            for account, use in uses.changes(self.before[address].state, entity.state).items():
+                used[account] = used.get(account, NOTHING).plus(use)
             if isinstance(entity.state, ShareState):
                 earlier = self.before[address]
                 before = earlier.state
@@ -94,6 +99,7 @@ class Changes:
             else:
                 rows.entities.append(entity_row(address, entity))
         rows.counts = [(*columns, n) for columns, n in counts.items() if n]
+        rows.uses = [(*map(searchable, account), *u) for account, u in used.items() if any(u)]
         rows.room = [(searchable(host), *room) for host, room in self.room.items() if any(room)]
         return rows
 

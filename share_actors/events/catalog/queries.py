@@ -24,9 +24,9 @@ from share_actors.events.catalog.parameters import (
     check_limit,
     share_filters,
 )
-from share_actors.events.catalog.part_queries import PartQueries
 from share_actors.events.catalog.projection import read_state
 from share_actors.events.catalog.rows import searchable
+from share_actors.events.catalog.use_queries import UseQueries
 from share_actors.events.log import Log
 from share_actors.events.share.room import Room, ShareRoom, share_room
 from share_actors.events.share.snapshot import cloning
@@ -54,7 +54,7 @@ class Rooms(NamedTuple):
     as_of: AsOf | None = None
 
 
-class Catalog(PartQueries):
+class Catalog(UseQueries):
     """Queries on the catalog; each first applies all events that the log has, so it sees them."""
 
     @classmethod

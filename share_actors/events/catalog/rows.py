@@ -46,6 +46,7 @@ class Rows:
     commands: list[Row] = field(default_factory=list)
     room: list[Row] = field(default_factory=list)
     counts: list[Row] = field(default_factory=list)
+    uses: list[Row] = field(default_factory=list)
 
 
 def share_row(share_id: str, entity: EntityState) -> Row:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-LAYOUT = 8
+LAYOUT = 9
 """Grows with every change of the tables; one of another layout is dropped once a new one has caught up."""
 
 TABLES = (
@@ -21,6 +21,7 @@ TABLES = (
     "catalog_parked",
     "catalog_room",
     "catalog_counts",
+    "catalog_uses",
 )
 
 CREATE = (
@@ -79,6 +80,11 @@ CREATE = (
         status TEXT{c} NOT NULL, project_id TEXT{c} NOT NULL, backend TEXT{c} NOT NULL,
         is_public INTEGER NOT NULL, n BIGINT NOT NULL,
         PRIMARY KEY (project_id, status, backend, is_public)) {w}""",
+    """CREATE TABLE IF NOT EXISTS {s}catalog_uses (
+        project_id TEXT{c} NOT NULL, user_id TEXT{c} NOT NULL, share_type TEXT{c} NOT NULL,
+        shares BIGINT NOT NULL, gigabytes BIGINT NOT NULL, snapshots BIGINT NOT NULL,
+        snapshot_gigabytes BIGINT NOT NULL, share_networks BIGINT NOT NULL, managing BIGINT NOT NULL,
+        PRIMARY KEY (project_id, user_id, share_type)) {w}""",
 )
 CREATE_LAYOUT = (
     "CREATE TABLE IF NOT EXISTS {s}catalog_layout (layout TEXT NOT NULL, epoch TEXT NOT NULL)"
@@ -136,6 +142,16 @@ ADD_COUNT = (
     " ON CONFLICT (project_id, status, backend, is_public) DO UPDATE"
     " SET n = catalog_counts.n + excluded.n"
 )
+ADD_USE = (
+    "INSERT INTO {s}catalog_uses VALUES (?,?,?,?,?,?,?,?,?)"
+    " ON CONFLICT (project_id, user_id, share_type) DO UPDATE"
+    " SET shares = catalog_uses.shares + excluded.shares,"
+    " gigabytes = catalog_uses.gigabytes + excluded.gigabytes,"
+    " snapshots = catalog_uses.snapshots + excluded.snapshots,"
+    " snapshot_gigabytes = catalog_uses.snapshot_gigabytes + excluded.snapshot_gigabytes,"
+    " share_networks = catalog_uses.share_networks + excluded.share_networks,"
+    " managing = catalog_uses.managing + excluded.managing"
+)
 DROP_PARKED = "DELETE FROM {s}catalog_parked WHERE stream = ?"
 
 STATES = "SELECT id, version, position, state, rules FROM {s}catalog_shares WHERE id IN ({marks})"
@@ -143,6 +159,8 @@ ENTITY_STATES = "SELECT id, version, position, state FROM {s}catalog_entities WH
 RULES_OF = (
     "SELECT share_id, value, sets FROM {s}catalog_rules WHERE share_id IN ({marks}) ORDER BY n"
 )
+USES = "SELECT * FROM {s}catalog_uses WHERE project_id = ?"
+LIMITED = "SELECT 1 FROM {s}catalog_entities WHERE kind = 'quota' AND status = 'active' LIMIT 1"
 ROOM = "SELECT * FROM {s}catalog_room"
 ON_NETWORK = (
     "SELECT id FROM {s}catalog_shares WHERE share_network_id = ?"

@@ -114,6 +114,7 @@ class Store(ABC):
             (sql.PUT_COMMAND, rows.commands),
             (sql.ADD_ROOM, rows.room),
             (sql.ADD_COUNT, rows.counts),
+            (sql.ADD_USE, rows.uses),
             (sql.PUT_PARKED, rows.parked),
             (sql.DROP_PARKED, rows.unparked),
         ):

@@ -31,6 +31,8 @@ class InForce:
     def _owned_by(self, project: str) -> Iterator[str]:
         for share in self._pages("shares", project_id=project):
             yield f"share {share.id} ({share.status}) is of the project: delete it first"
+        for quota in self._pages("entities", kind="quota", project_id=project):
+            yield f"limits of the project are set (quota {quota.id}): unset them first"
         for kind in ("share_network", "share_server", "share_type"):
             for entity in self._pages("entities", kind=kind):
                 what = kind.replace("_", " ")

@@ -77,6 +77,7 @@ FIELDS: Mapping[str, tuple[PersonalField, ...]] = MappingProxyType(
         "server.requested": _fields(project="project_id"),
         "type.created": _TYPE,
         "type.changed": _fields(project="projects.*"),
+        "quota.changed": _fields(user="user_id", project="project_id"),
         "backend.unhealthy": _fields(prose="problems.*"),
         **dict.fromkeys(
             (

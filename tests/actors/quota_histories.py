@@ -26,11 +26,11 @@ from share_actors.actors.scheduling.quota_limits import Scope
 from share_actors.config import Config, QuotaSettings
 from share_actors.errors import Busy, InvalidRequest, NotFound, OverQuota, Refused
 from share_actors.events import quota, share, share_network
-from share_actors.events.attempts import BeginAttempt
+from share_actors.events.attempts import BeginAttempt, ReportFailure
 from share_actors.events.decider import Command, Rejected
 from share_actors.events.share.creation import ConfirmCreated
 from share_actors.events.share.deletion import ConfirmDeleted
-from share_actors.events.share.failure import ReportFailure, RetryShare
+from share_actors.events.share.failure import RetryShare
 from share_actors.events.share.messages import CreateShare, DeleteShare
 from share_actors.events.share.resize import ConfirmResized, ExtendShare, ShrinkShare
 from share_actors.events.share.snapshot.messages import (
@@ -175,9 +175,12 @@ class History:
             if now > was and -1 < limits.get(name, -1) < now:
                 return False
         largest = limits.get("per_share_gigabytes", -1)
-        grows = after.gigabytes > before.gigabytes
-        size = getattr(command_in(sent.message), "size", 0)
-        return not (grows and -1 < largest < size)
+        present = self._recounted(project, scope, []).gigabytes
+        alone = self._recounted(project, scope, [sent]).gigabytes
+        return not (alone > present and -1 < largest < self._size(sent))
+
+    def _size(self, sent: Sent) -> int:
+        return int(getattr(command_in(sent.message), "size", 0))
 
     # -- requests --------------------------------------------------------------------------------
     def _id(self, letter: str) -> str:
@@ -213,7 +216,7 @@ class History:
                 return size
             case RetryShare():
                 state = self._world.state(address)
-                return max(state.share.size, state.resize_to if state.doing == "extend" else 0)
+                return int(max(state.share.size, state.resize_to if state.doing == "extend" else 0))
             case CreateSnapshot():
                 return int(self._world.state(address).share.size)
             case _:
@@ -243,7 +246,8 @@ class History:
         manager.after_reply(message, reply, NOT_RECORDED)
 
     def ask_to_create(self) -> None:
-        project, user, type_ = map(self.random.choice, (PROJECTS, USERS, TYPES))
+        project, user = map(self.random.choice, (PROJECTS, USERS))
+        type_ = self.random.choice(TYPES)
         share_id = self._id("s")
         fields = {"share_id": share_id, "size": self.random.randint(1, 5), "host": "b#p"}
         owner = {"project_id": project, "user_id": user, "share_type": type_}
@@ -339,9 +343,9 @@ class History:
         pending = [(a, effect.key()) for a, s in shares if (effect := share.pending(s)) is not None]
         if not pending:
             return None
-        address, effect = self.random.choice(pending)
+        address, key = self.random.choice(pending)
         assert self._record(address, BeginAttempt(activation="a", timeout_s=9.0))
-        return address, effect
+        return address, key
 
     def finish_work(self) -> None:
         if (begun := self._begin()) is None:
@@ -397,7 +401,7 @@ class History:
         address = quota.address_of(project)
         fields = {"quota_id": address.partition(":")[2], "project_id": project or "", **scope}
         limits = {name: self.random.choice(LIMITS) for name in names}
-        command = quota.SetQuota(**fields, limits=limits)  # type: ignore[arg-type]
+        command = quota.SetQuota(**fields, limits=limits)
         message = command_message(address, command, Sender(b"{}", "web"), self._id("c"))
         self._admission.before_routing(message)
         assert self._record(address, command)

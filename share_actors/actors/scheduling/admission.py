@@ -111,8 +111,13 @@ class Admission:
     async def _asked(
         self, message: CommandMessage, request: PlacementRequest | None
     ) -> Asked | None:
-        project_id = project_of(message)
-        await self.ledger.read([] if project_id is None else [project_id], [message.share_id])
+        address, project_id = message.share_id, project_of(message)
+        if project_id is None:
+            await self.ledger.read([], [address])
+            if (present := self.ledger.present(address)) is None:
+                return None
+            project_id = present.account.project_id
+        await self.ledger.read([project_id], [address])
         if message.topic in NEW:
             return asked_by_new(message, request)
         return asked_of_share(message, request, self.ledger.present(message.share_id))

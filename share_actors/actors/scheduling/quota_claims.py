@@ -24,6 +24,11 @@ class Asked(NamedTuple):
     snapshot_id: str = ""
     snapshot_gib: int = 0
 
+    def at_least(self, other: Asked) -> Asked:
+        """What is needed for both: two messages of one command, for an entity that changed between them."""
+        use = Use._make(map(max, self.use, other.use))
+        return self._replace(use=use, snapshot_gib=max(self.snapshot_gib, other.snapshot_gib))
+
 
 @dataclass(slots=True)
 class Claim:
@@ -42,6 +47,11 @@ class Claim:
     waiting: Counter[str] = field(default_factory=Counter)
     ended: set[str] = field(default_factory=set)
     in_doubt: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """The size of the share in GiB, with an extension that is recorded, at the last reading."""
+        return 0 if self.present is None else self.present.use.gigabytes
 
     @property
     def more(self) -> Use:

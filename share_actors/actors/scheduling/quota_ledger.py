@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import islice
 
 from share_actors.actors.ports import CatalogPort
@@ -25,7 +25,7 @@ from share_actors.actors.scheduling.quota_limits import (
     limits_by_scope,
 )
 from share_actors.config import QuotaSettings
-from share_actors.events.catalog.use_queries import Uses
+from share_actors.events.catalog.use_queries import ProjectUses, Uses
 from share_actors.events.quota import address_of
 from share_actors.events.uses import NOTHING, Charged
 from share_actors.values import COUNTED, QUOTA_NAMES, UNLIMITED, QuotaUsage, QuotaUse
@@ -110,10 +110,11 @@ class QuotaLedger:
         """
         claim = self._claims[asked.decision.share_id]
         project = self._projects[asked.account.project_id]
-        more, whole = claim.more, claim.more_with(asked)
-        is_new = asked.decision.command_id not in claim.asked
-        size = asked.size if is_new and whole.gigabytes > more.gigabytes else 0
-        if (lack := project.lack(asked.account, whole.minus(more), size)) is not None:
+        earlier = claim.asked.get(asked.decision.command_id)
+        asked = asked if earlier is None else earlier.at_least(asked)
+        more = claim.more_with(asked).minus(claim.more)
+        size = asked.size if earlier is None and asked.size > claim.size else 0
+        if (lack := project.lack(asked.account, more, size)) is not None:
             return lack
         self._count(claim, -1)
         claim.account = asked.account
@@ -167,9 +168,10 @@ class QuotaLedger:
 
     # -- reading ---------------------------------------------------------------------------------
     async def read(self, projects: Iterable[str] = (), addresses: Iterable[str] = ()) -> None:
-        """Read what is recorded of *projects*, and of the projects of the watched entities at *addresses*.
+        """Read what is recorded of *projects*, and of the watched entities at *addresses*.
 
-        Callers that wait share a reading. It has all that was recorded before the call.
+        Of the projects of these entities the limits are read too, and not the sums. Callers that wait share a
+        reading. It has all that was recorded before the call.
         """
         self._wanted.update(projects)
         self._addresses.update(addresses)
@@ -199,7 +201,7 @@ class QuotaLedger:
         for address in watched:
             self._note_present(address, uses.charged.get(address), uses.as_of is None)
         if uses.as_of is None:
-            self._adopt_sums(uses, over)
+            self._adopt_sums({project: uses.projects[project] for project in wanted}, over)
         self._forget_oldest()
 
     def _watched(self, projects: set[str], over: dict[str, set[str]]) -> Iterable[str]:
@@ -219,13 +221,14 @@ class QuotaLedger:
         if not uses.is_limited and uses.as_of is None and max(whole.values()) == UNLIMITED:
             self._nothing_limited_at = read_at
 
-    def _adopt_sums(self, uses: Uses, over: dict[str, set[str]]) -> None:
+    def _adopt_sums(self, sums: Mapping[str, ProjectUses], over: dict[str, set[str]]) -> None:
+        """Take over the sums of projects of which every watched entity was read at the same time."""
         for address, commands in over.items():
             claim = self._claims.get(address)
             account = None if claim is None else claim.account
-            if account is not None and account.project_id in uses.projects:
+            if account is not None and account.project_id in sums:
                 self._drop(address, commands)
-        for project_id, found in uses.projects.items():
+        for project_id, found in sums.items():
             self._projects[project_id].adopt(found.uses)
 
     def _forget_oldest(self) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PORT = 8470
 NEEDED = ("starlette", "uvicorn", "jinja2")
 INSTALL = "pip install 'share-actors[console]'"
-FIRST_ANSWER_S = 30.0
+FIRST_ANSWER_S = 10.0
 """How long it waits for the system before it prints its address; the pages say what is missing then."""
 
 

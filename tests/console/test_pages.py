@@ -225,6 +225,7 @@ def test_a_user_of_a_project_sees_its_shares_and_is_told_what_is_not_for_the_rol
             texts = {path: (await browser.get(path)).text for path in PAGES}
 
         assert "not for your role" in texts["/"]
+        assert "Nothing needs attention" in texts["/"]
         assert "not for your role" in texts["/events"]
         assert "as bob, project p" in texts["/"]
         assert all("secret" not in text for text in texts.values())

@@ -69,6 +69,22 @@ def test_a_page_is_shown_without_the_parts_that_do_not_answer() -> None:
     play(scenario, config(), Partial)
 
 
+class WithoutCatalog(SystemSource):
+    """A system whose catalog is being restarted."""
+
+    async def status(self) -> SystemStatus:
+        return {**await super().status(), "catalog": {"error": "it was killed"}}
+
+
+def test_without_the_catalog_no_page_says_that_there_are_no_events() -> None:
+    async def scenario(site: Site) -> None:
+        for path in ("/events", "/placements"):
+            assert "the catalog does not answer: it was killed" in await site.page(path)
+        assert "The catalog does not answer" in await site.page("/")
+
+    play(scenario, config(), WithoutCatalog)
+
+
 def test_an_answer_an_error_and_a_refusal_are_parts() -> None:
     async def fails(error: Exception) -> int:
         raise error

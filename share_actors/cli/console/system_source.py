@@ -9,6 +9,7 @@ from share_actors.cli.console.source import About
 from share_actors.client.keywords import EntityFilters, RuleFilters, ShareFilters, SnapshotFilters
 from share_actors.client.results import SystemStatus
 from share_actors.client.system import AsyncShareSystem
+from share_actors.errors import Unavailable
 from share_actors.events.envelope import Recorded
 from share_actors.values import (
     BackendReport,
@@ -71,7 +72,9 @@ class SystemSource:
 
     async def recent(self, count: int) -> Sequence[Recorded]:
         catalog = (await self.status())["catalog"]
-        head = catalog.get("events", 0)
+        if "error" in catalog:
+            raise Unavailable(f"the catalog does not answer: {catalog['error']}")
+        head = catalog["events"]
         found: list[Recorded] = []
         if head == 0:
             return found

@@ -15,7 +15,7 @@ from benchmarks.loads import in_flight
 from share_actors import config
 from share_actors.testing import system
 
-ROUNDS = 5
+ROUNDS = 10
 IN_FLIGHT = 64
 TRACED: Mapping[str, float | None] = {"off": None, "none": 0.0, "percent": 0.01, "all": 1.0}
 """The part of the commands that is traced; None: traces are not configured."""
@@ -47,7 +47,7 @@ def run(directory: Path, scale: float) -> dict[str, float]:
             for name, ratio in TRACED.items():
                 home = directory / f"traces-{name}-{number}"
                 settings = _settings(home, endpoint, ratio)
-                rate = asyncio.run(_creates(settings, int(2_000 * scale)))
+                rate = asyncio.run(_creates(settings, int(1_000 * scale)))
                 creates[name] = max(creates[name], rate)
     return {
         **{f"traces_{name}_creates_per_cpu_s": rate for name, rate in creates.items()},

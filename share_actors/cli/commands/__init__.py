@@ -103,6 +103,10 @@ LISTED = {
             "commands.backend.capacity",
         ),
     ),
+    "driver": Listed(
+        "Make a package with a new driver, and report which promises a driver keeps.",
+        ("commands.driver",),
+    ),
     "service": Listed("Run the system as a service of systemd.", ("commands.system.service",)),
     "deploy": Listed(
         "Print manifests for Kubernetes, and the recipe of a container image.",

@@ -1,0 +1,1 @@
+"""New packages of drivers, from templates, and reports of grades."""

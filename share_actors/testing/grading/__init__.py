@@ -1,0 +1,1 @@
+"""Grades of drivers: the contract is run against a driver, and its outcome told promise by promise."""

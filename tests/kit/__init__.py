@@ -1,0 +1,1 @@
+"""The kit for drivers: new packages, and grades."""

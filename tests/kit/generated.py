@@ -1,6 +1,6 @@
 """Writes the package that `share-actors driver new acme` makes: `python -m tests.kit.generated`.
 
-It is kept in `tests/kit/acme`, so that `make check` checks its style and its types as its owner would.
+It is kept in `tests/kit/share-actors-acme`, so that `make check` checks its style and its types.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 from share_actors.cli.driver_kit.package import DriverPackage
 
 NAME = "acme"
-KEPT = Path(__file__).with_name(NAME)
+KEPT = Path(__file__).with_name(f"share-actors-{NAME}")
 
 if __name__ == "__main__":
     shutil.rmtree(KEPT, ignore_errors=True)

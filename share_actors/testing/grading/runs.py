@@ -98,9 +98,9 @@ def _outcomes(plan: Plan, progress: Callable[[Progress], None]) -> Iterator[Outc
             done, broken = done + 1, broken + (outcome.outcome == "failed")
             progress(Progress(done, tests, broken, outcome.test))
             yield outcome
-        if process.poll() is None:
+        if process.poll() is None and begun:
             yield _hung(begun, plan.test_limit_s, tests - done - 1)
-        elif process.returncode in TROUBLE or process.returncode < 0 or done < tests:
+        elif process.returncode is None or process.returncode in TROUBLE or done < tests:
             raise _trouble(process, report.with_name("output"), done, tests)
 
 
@@ -176,6 +176,6 @@ def _documents(
 def _trouble(process: subprocess.Popen[bytes], output: Path, done: int, tests: int) -> Unavailable:
     lines = output.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-20:]
     told = "\n".join(lines)
-    return Unavailable(
-        f"the run of the contract ended with {process.returncode} after {done} of {tests} tests:\n{told}"
-    )
+    code = process.returncode
+    ended = "did not begin" if code is None else f"ended with {code}"
+    return Unavailable(f"the run of the contract {ended} after {done} of {tests} tests:\n{told}")

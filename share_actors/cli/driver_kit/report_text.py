@@ -44,9 +44,18 @@ def details(grade: Grade) -> Iterator[str]:
     for promise in grade.promises:
         if promise.failures:
             yield from _broken(promise)
+    yield from _untested(grade)
+
+
+def _untested(grade: Grade) -> Iterator[str]:
+    """The promises that were not tested, together with those that have the same reason."""
+    names: dict[str, list[str]] = {}
     for promise in grade.promises:
         if promise.verdict == "not tested":
-            yield f"Not tested: {promise.name}: {'; '.join(promise.reasons) or 'no test of it was run'}"
+            reason = "; ".join(promise.reasons) or "the contract that was run has no test of it"
+            names.setdefault(reason, []).append(promise.name)
+    for reason, untested in names.items():
+        yield f"Not tested: {', '.join(untested)}: {reason}"
 
 
 def _broken(promise: PromiseGrade) -> Iterator[str]:

@@ -22,9 +22,7 @@ from share_actors.drivers.checks.returned import read_exports
 from share_actors.testing.contracts.base import (
     CONTEXT,
     capabilities_of,
-    copy_of,
     new_share,
-    revert,
     same_driver,
 )
 from share_actors.testing.contracts.daemon import DaemonContract
@@ -38,8 +36,9 @@ from share_actors.testing.contracts.remains import RemainsContract
 from share_actors.testing.contracts.rules import RulesContract
 from share_actors.testing.contracts.shrink import ShrinkContract
 from share_actors.testing.contracts.snapshot_access import SnapshotAccessContract
+from share_actors.testing.contracts.snapshots import SnapshotContract
 from share_actors.testing.contracts.stray import StrayContract
-from share_actors.values import Share, Snapshot, gib
+from share_actors.values import Share, gib
 
 FEATURES = {
     "snapshot_support": "create_snapshot",
@@ -54,6 +53,7 @@ class DriverContract(
     ProbeContract,
     RulesContract,
     ShrinkContract,
+    SnapshotContract,
     SnapshotAccessContract,
     InterruptionContract,
     RemainsContract,
@@ -203,72 +203,6 @@ class DriverContract(
 
         getattr(driver, method)(CONTEXT, share, size)
         getattr(driver, method)(CONTEXT.replace(attempt=2), share.replace(size=size), size)
-
-    # -- snapshots -----------------------------------------------------------------------------
-    @keeps("repeat-snapshot")
-    def test_taking_a_snapshot_again_returns_the_same_location(
-        self, driver: ShareDriver, snapshot: Snapshot
-    ) -> None:
-        first = driver.create_snapshot(CONTEXT, snapshot)
-
-        again = driver.create_snapshot(CONTEXT.replace(attempt=2), snapshot)
-        same(again, first, "create_snapshot, called again")
-
-    @keeps("repeat-snapshot")
-    def test_deleting_a_snapshot_again_succeeds(
-        self, driver: ShareDriver, snapshot: Snapshot
-    ) -> None:
-        driver.create_snapshot(CONTEXT, snapshot)
-
-        driver.delete_snapshot(CONTEXT, snapshot)
-        driver.delete_snapshot(CONTEXT.replace(attempt=2), snapshot)
-
-    @keeps("repeat-snapshot")
-    def test_deleting_a_snapshot_that_never_existed_succeeds(
-        self, driver: ShareDriver, snapshot: Snapshot
-    ) -> None:
-        driver.delete_snapshot(CONTEXT, snapshot)
-
-    @keeps("repeat-copy")
-    def test_creating_a_share_from_a_snapshot_again_returns_the_same_exports(
-        self, driver: ShareDriver, snapshot: Snapshot
-    ) -> None:
-        copy = copy_of(driver, snapshot)
-        first = driver.create_share_from_snapshot(CONTEXT, copy, snapshot)
-
-        again = driver.create_share_from_snapshot(CONTEXT, copy, snapshot)
-        same(again, first, "create_share_from_snapshot, called again")
-
-    @keeps("repeat-copy")
-    def test_a_share_remains_after_its_source_snapshot_is_deleted(
-        self, driver: ShareDriver, snapshot: Snapshot
-    ) -> None:
-        copy = copy_of(driver, snapshot)
-        exports = driver.create_share_from_snapshot(CONTEXT, copy, snapshot)
-
-        driver.delete_snapshot(CONTEXT, snapshot)
-
-        what = "ensure_share of a copy whose snapshot was deleted"
-        one_of(driver.ensure_share(CONTEXT, copy), (None, exports), what)
-        probed = driver.probe_share(CONTEXT, copy)
-        one_of(probed and probed.state, (None, "whole"), "the state of that copy by its probe")
-
-    @keeps("repeat-revert")
-    def test_a_reverted_share_has_its_size_rules_and_exports_as_before(
-        self, driver: ShareDriver, share: Share, snapshot: Snapshot
-    ) -> None:
-        exports, rules = driver.create_share(CONTEXT, share), self.rules(driver)
-        driver.create_snapshot(CONTEXT, snapshot)
-        driver.update_access(CONTEXT, share, rules, rules, ())
-        before = driver.probe_share(CONTEXT, share)
-
-        again = CONTEXT.replace(attempt=2)
-        first = revert(driver, CONTEXT, share, snapshot)
-        same(revert(driver, again, share, snapshot), first, "revert_to_snapshot, called again")
-
-        same(driver.probe_share(CONTEXT, share), before, "the probe of a share that was reverted")
-        what = "ensure_share of a share that was reverted"
-        one_of(driver.ensure_share(CONTEXT, share), (None, exports), what)
 
     # -- access --------------------------------------------------------------------------------
     @keeps("repeat-rules")

@@ -138,6 +138,8 @@ def test_what_is_no_class_of_a_driver_is_refused(named: str, reason: str) -> Non
         (["local", "--option", "=x"], "option", 3),
         (["local", "--option", "rot=/x"], "backends.graded.options.rot", 4),
         (["local", "--contract", "os:path"], "contract", 4),
+        (["local", "--html", "/dev/null"], "html", 3),
+        (["local", "--html", "/no/such/report.html"], "html", 3),
         (["tests.drivers.contract_mutants:SeesNoRules", "--option", "rot=1"], "options", 4),
     ],
 )

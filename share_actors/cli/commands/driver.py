@@ -99,6 +99,8 @@ def grade(
     from share_actors.cli.driver_kit import grades
 
     plans = grades.plans(driver, option or [], contract, quick=quick, test_limit_s=test_limit)
+    if html is not None:
+        grades.check_new(html)
     found = [grades.run(session, plan) for plan in plans]
     if html is not None:
         grades.write_html(html, found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -91,6 +92,16 @@ def _package_of(driver: str) -> str:
         if point.dist is not None:
             return f"{point.dist.name} {point.dist.version}"
     return ""
+
+
+def check_new(file: Path) -> None:
+    """Raise `InvalidRequest` if *file* exists or has no directory: before a run, which takes minutes."""
+    problem = "exists; it was not changed: choose a new name" if os.path.lexists(file) else ""
+    if not file.parent.is_dir():
+        problem = f"cannot be written: {file.parent} is not a directory"
+    if problem:
+        message = f"--html: {file} {problem}"
+        raise InvalidRequest(message, field="html", value=str(file))
 
 
 def write_html(file: Path, found: Sequence[Grade]) -> None:

@@ -140,7 +140,11 @@ def test_what_is_no_class_of_a_driver_is_refused(named: str, reason: str) -> Non
         (["local", "--contract", "os:path"], "contract", 4),
         (["local", "--html", "/dev/null"], "html", 3),
         (["local", "--html", "/no/such/report.html"], "html", 3),
-        (["tests.drivers.contract_mutants:SeesNoRules", "--option", "rot=1"], "options", 4),
+        (
+            [MUTANT, "--option", "rot=1"],
+            "backends.graded.options.rot",
+            4,
+        ),
     ],
 )
 def test_what_cannot_be_graded_is_refused_with_the_field(

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from share_actors.drivers.base import DriverOptions, ShareDriver
-from share_actors.drivers.registry import load_driver, make_driver
+from share_actors.drivers.registry import drivers_registered, load_driver, make_driver
 from share_actors.errors import ConfigError
 from share_actors.testing.contracts.base import ContractBase
 from share_actors.values import Frozen
@@ -66,10 +66,8 @@ class Plan(Frozen):
         """
         kind = self.driver_class()
         options = {**_paths_of(kind.Options, directory), **_in_directory(self.options, directory)}
-        if ":" not in self.driver:
+        with drivers_registered({self.driver: kind}):
             return make_driver("graded", self.driver, options, handles_servers=servers)
-        configuration = kind.Options.model_validate(options)
-        return kind(servers, configuration=configuration, backend_name="graded")
 
 
 def imported(name: str, field: str) -> object:

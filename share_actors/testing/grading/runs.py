@@ -78,8 +78,6 @@ def _check(plan: Plan) -> None:
             raise ConfigError(
                 f"{plan.driver}: {error}", field="driver", value=plan.driver
             ) from None
-        except ValueError as error:
-            raise ConfigError(f"options: {error}", field="options", value=plan.driver) from None
 
 
 def _outcomes(plan: Plan, progress: Callable[[Progress], None]) -> Iterator[Outcome]:

@@ -95,6 +95,9 @@ class NodeVerbs:
 
     async def _move_fixed(self, node: NodeState) -> None:
         """Have the catalog, and then the manager, leave a node that all else which can move has left."""
+        fixed = await self._cluster.fixed_on(node.id)
+        if not fixed or not self._records.usable(None, without=node.id):
+            return
         moving = (await self._drained(node))["moving"]
         if moving and set(moving) <= set(FIXED):
             part = next(part for part in FIXED if part in moving)

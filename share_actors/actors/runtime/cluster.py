@@ -172,7 +172,8 @@ class RayCluster:
                 place = str(await RayCatalog(self._config.namespace).call("node"))
         except (Unavailable, TimeoutError):
             if self._catalog_leaves is None:
-                raise
+                text = f"the catalog has not said for {LEAVE_S:g} s on which node it is"
+                raise Unavailable(text, passing=True) from None
             return self._catalog_leaves
         self._catalog_leaves = None
         return place

@@ -14,8 +14,9 @@ from share_actors.config import LogSettings
 from share_actors.errors import LogError
 from share_actors.events.log.archived_rows import ArchivedRow, postgres_reader
 from share_actors.events.log.log import Notification
-from share_actors.events.log.postgres.errors import explain_reading, where
+from share_actors.events.log.postgres.errors import LayoutChanged, explain_reading, where
 from share_actors.events.log.postgres.horizon import Horizon
+from share_actors.events.log.postgres.layout import Layout
 from share_actors.events.log.postgres.partition_tables import EVENTS, recorded
 from share_actors.events.log.postgres.store import login
 
@@ -63,6 +64,7 @@ class PostgresSource:
                 field="log" if named else "log.schema_name",
                 value=self.where if named else settings.schema_name,
             )
+        self._layout = Layout(self._execute, settings.schema_name, EVENTS)
         self._horizon = self._find_horizon()
 
     def _find_horizon(self) -> Horizon | None:
@@ -145,6 +147,10 @@ class PostgresSource:
 
     def _rows(self, statement: SQL, parameters: tuple[object, ...]) -> list[Notification]:
         rows = self._query(statement, parameters)
+        try:
+            self._layout.check(self._execute)
+        except LayoutChanged as error:
+            raise LogError(f"{self.where}: {error}", field=self._field) from None
         return [Notification(i, name, n, topic, bytes(state)) for i, name, n, topic, state in rows]
 
     def _query(self, statement: SQL, parameters: tuple[object, ...] = ()) -> list[Any]:

@@ -9,11 +9,16 @@ from share_actors.errors import LogError
 
 
 class LeaseGuard(NamedTuple):
-    """The lease that a transaction must find; *refusal* explains, afterwards, why it found another one."""
+    """The lease that a transaction must find; *refusal* explains, afterwards, why it found another one.
+
+    *is_fresh*: no other system can have had the lease since the log was opened, as this process has just
+    renewed it.
+    """
 
     system: str
     epoch: int
     refusal: Callable[[], LogError]
+    is_fresh: Callable[[], bool] = lambda: False
 
 
 class LeaseMissing(Exception):

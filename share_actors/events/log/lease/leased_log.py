@@ -58,12 +58,15 @@ class LeaseKeeper:
 
     def __init__(self, store: LeaseStore, owner: Owner) -> None:
         self._store, self._owner = store, owner
+        began = time.monotonic()  # this process may be suspended before it has the answer
         try:
             self._lease = acquire(store, owner)
         except BaseException:
             store.close()
             raise
-        self._verified_at = time.monotonic()
+        self._verified_at = began
+        self._is_unbroken = False
+        """Whether the log was read with the lease, and no other system can have had it since."""
         self._lock, self._closed = Lock(), Event()
         self._lost: LogError | None = None
         self._log: Log | None = None
@@ -79,15 +82,21 @@ class LeaseKeeper:
         The commit itself reads the lease again: this process may be suspended after the check.
         """
         self._log = log
-        self._guard()
-        log.before_commit(self.check)
         log.when_closed(self.close)
+        self._guard()
+        log.head()  # which asks for the tables: from now on nobody else can replace them
+        self._is_unbroken = True
+        log.before_commit(self.check)
         Thread(target=self._run, name="log-lease", daemon=True).start()
 
     def _guard(self) -> None:
         if self._log is not None:
-            guard = LeaseGuard(self._owner.system, self._lease.epoch, self._refusal)
+            guard = LeaseGuard(self._owner.system, self._lease.epoch, self._refusal, self._is_fresh)
             self._log.require_lease(guard)
+
+    def _is_fresh(self) -> bool:
+        """Whether no other system can have had the lease: none takes it before it is silent for `QUIET_S`."""
+        return self._is_unbroken and time.monotonic() - self._verified_at < QUIET_S
 
     def _refusal(self) -> LogError:
         """The error of a commit that found another lease."""
@@ -125,15 +134,16 @@ class LeaseKeeper:
         with self._lock:
             if self._closed.is_set():
                 return
+            began = time.monotonic()  # this process may be suspended before it has the answer
             self._store.lock(shared=True)  # a connection that was lost has lost its lock
             if not self._store.beat(self._owner, self._lease.epoch):
                 self._lose()
-            self._verified_at = time.monotonic()
+            self._verified_at = began
 
     def _lose(self) -> None:
         lease, _ = self._store.read()
         if lease is not None and lease.owner.system == self._owner.system:
-            self._lease = lease
+            self._lease, self._is_unbroken = lease, False
             self._guard()
             return
         self._lost = in_use(self._store, lease)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from eventsourcing.persistence import PersistenceError
+
 from share_actors.config import LogSettings
 
 _NOT_PERMITTED = "42501"
 """The SQLSTATE of a missing privilege, in any language of the server's messages."""
+
+
+class LayoutChanged(PersistenceError):
+    """The tables of the log were replaced: this process has to open it anew."""
 
 
 def where(settings: LogSettings) -> str:
@@ -16,6 +22,8 @@ def where(settings: LogSettings) -> str:
 def explain(settings: LogSettings, error: Exception) -> str:
     """One line about *error*, with where the log is and what to do."""
     message = str(error).strip().partition("\n")[0] or type(error).__name__
+    if isinstance(error, LayoutChanged):
+        return f"{where(settings)}: {message}"
     if is_not_permitted(error):
         return f"{where(settings)}: {message}: {missing_privileges(settings)}"
     if "disk" in message or "No space" in message:

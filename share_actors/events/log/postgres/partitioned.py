@@ -18,6 +18,7 @@ from share_actors.events.log.partitions import partition_of
 from share_actors.events.log.postgres import partition_tables
 from share_actors.events.log.postgres.connection import with_retries
 from share_actors.events.log.postgres.horizon import Horizon, claiming
+from share_actors.events.log.postgres.layout import Layout
 from share_actors.events.log.postgres.recorder import BoundedFactory, BoundedRecorder
 from share_actors.events.log.postgres.store import STATEMENT_TIMEOUT_S
 
@@ -64,6 +65,12 @@ class PartitionedRecorder(BoundedRecorder):
         self.guard = guard
         for recorder in self._recorders:
             recorder.require_lease(guard)
+
+    def require_layout(self, layout: Layout) -> None:
+        """Read only while the log has these tables."""
+        super().require_layout(layout)
+        for recorder in self._recorders:
+            recorder.require_layout(layout)
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int]:
         """Refuse: rows of several partitions would not be written together."""
@@ -120,8 +127,8 @@ class PartitionedRecorder(BoundedRecorder):
 class PartitionedFactory(BoundedFactory):
     """The factory of these recorders, for the number of partitions in its environment."""
 
-    def application_recorder(self) -> ApplicationRecorder:
-        """The recorder of the log; creates its tables if the environment says so."""
+    def _new_recorder(self) -> BoundedRecorder:
+        """The recorder, whose tables are created if the environment says so."""
         number = int(self.env.get("SHARE_ACTORS_PARTITIONS") or 0)
         recorder = PartitionedRecorder(self.datastore, partition_tables.EVENTS, number)
         if self.env_create_table():

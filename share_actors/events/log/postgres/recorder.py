@@ -5,9 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from inspect import unwrap
-from typing import Any
+from typing import Any, TypeVar
 
-from eventsourcing.persistence import Notification, OperationalError, StoredEvent
+from eventsourcing.persistence import (
+    ApplicationRecorder,
+    Notification,
+    OperationalError,
+    ProgrammingError,
+    StoredEvent,
+)
 from eventsourcing.postgres import (
     PostgresAggregateRecorder,
     PostgresApplicationRecorder,
@@ -23,7 +29,9 @@ from share_actors.events.log.postgres.connection import (
     with_retries,
 )
 from share_actors.events.log.postgres.horizon import turn
+from share_actors.events.log.postgres.layout import Layout
 
+T = TypeVar("T")
 _HELD = SQL(
     ", held AS MATERIALIZED (SELECT 1 FROM {schema}.lease, {before}"
     " WHERE system = {system} AND epoch = {epoch} FOR SHARE OF lease)"
@@ -75,6 +83,7 @@ class BoundedRecorder(GuardedRecorder, PostgresApplicationRecorder):
         self._statement = self._inserting(None)
         schema, table = Identifier(self.datastore.schema), Identifier(self.events_table_name)
         self._last_versions = _LAST_VERSIONS.format(schema=schema, table=table)
+        self._layout: Layout | None = None
 
     def _before_writing(self) -> Composed:
         """The expressions that a writing statement begins with."""
@@ -155,6 +164,27 @@ class BoundedRecorder(GuardedRecorder, PostgresApplicationRecorder):
                 time.sleep(PAUSE_S)
 
     # -- reading -----------------------------------------------------------------------------------
+    def require_layout(self, layout: Layout) -> None:
+        """Read only while the log has these tables."""
+        self._layout = layout
+
+    def _checked(self, read: Callable[[], T]) -> T:
+        """What *read* returns; raises `LayoutChanged` if the log has other tables now than at its opening."""
+        self.end_doubtful_sessions()
+        try:
+            found = read()
+        except ProgrammingError:  # such as a table that is gone
+            self._check_layout()
+            raise
+        self._check_layout()
+        return found
+
+    def _check_layout(self) -> None:
+        is_certain = self.guard is not None and self.guard.is_fresh()
+        if self._layout is not None and not is_certain:  # who replaces tables has the lease
+            with self.datastore.get_connection() as connection:
+                self._layout.check(connection.execute)
+
     def select_events(self, *args: Any, **kwargs: Any) -> Sequence[StoredEvent]:
         """The events of a stream, as in the library."""
         rows: Sequence[StoredEvent]
@@ -171,12 +201,11 @@ class BoundedRecorder(GuardedRecorder, PostgresApplicationRecorder):
         """The version of the last event of each of *streams* that has one."""
 
         def read() -> Mapping[str, int]:
-            self.end_doubtful_sessions()
             with self.datastore.get_connection() as connection:
                 rows = connection.execute(self._last_versions, [list(streams)]).fetchall()
             return {row["stream"]: row["last"] for row in rows if row["last"] is not None}
 
-        return with_retries(read)
+        return with_retries(lambda: self._checked(read))
 
     def max_notification_id(self) -> int | None:
         """The id of the last event, as in the library."""
@@ -184,11 +213,7 @@ class BoundedRecorder(GuardedRecorder, PostgresApplicationRecorder):
         return last
 
     def _read(self, select: Any, *args: Any, **kwargs: Any) -> Any:
-        def read() -> Any:
-            self.end_doubtful_sessions()
-            return _once(select)(self, *args, **kwargs)
-
-        return with_retries(read)
+        return with_retries(lambda: self._checked(lambda: _once(select)(self, *args, **kwargs)))
 
 
 class SnapshotRecorder(PostgresAggregateRecorder):
@@ -214,6 +239,20 @@ class BoundedFactory(PostgresFactory):
 
     application_recorder_class = BoundedRecorder
     aggregate_recorder_class = SnapshotRecorder
+    layout: Layout | None = None
+    """The tables with which the log was opened; None while they are created."""
+
+    def application_recorder(self) -> ApplicationRecorder:
+        """The recorder of the log."""
+        recorder = self._new_recorder()
+        if self.layout is not None:
+            recorder.require_layout(self.layout)
+        return recorder
+
+    def _new_recorder(self) -> BoundedRecorder:
+        recorder = super().application_recorder()
+        assert isinstance(recorder, BoundedRecorder)
+        return recorder
 
 
 def _once(method: Any) -> Callable[..., Any]:

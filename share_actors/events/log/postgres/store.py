@@ -24,6 +24,8 @@ from share_actors.events.log.postgres.errors import explain, missing_privileges,
 if TYPE_CHECKING:
     import psycopg
 
+    from share_actors.events.log.postgres.layout import Layout
+
 _SETUP_LOCK = 0x53484C47
 """The advisory lock under which processes create the tables one after the other."""
 _CONNECT_TIMEOUT_S = 3
@@ -62,8 +64,9 @@ def open_postgres(settings: LogSettings, *, create: bool) -> LogStore:
             connection.execute("SELECT pg_advisory_lock(%s)", (_SETUP_LOCK,))
             if not _exists(connection, settings):
                 _create(connection, settings, create=create)
-        _check_partitions(connection, settings)
+        layout = _checked_layout(connection, settings)
         factory = _postgres(settings, create=False)
+        factory.layout = layout  # type: ignore[attr-defined]
     archived = stored_reader(factory, settings.schema_name)
     return LogStore(factory, lambda error: explain(settings, error), archived)
 
@@ -147,11 +150,15 @@ def _create(connection: psycopg.Connection, settings: LogSettings, *, create: bo
     create_tables(_postgres(settings, create=True))
 
 
-def _check_partitions(connection: psycopg.Connection, settings: LogSettings) -> None:
+def _checked_layout(connection: psycopg.Connection, settings: LogSettings) -> Layout:
+    """The tables of the log, which has as many partitions as *settings* say."""
     from share_actors.events.log.postgres import partition_tables  # noqa: PLC0415 - an optional package
+    from share_actors.events.log.postgres.layout import Layout  # noqa: PLC0415 - an optional package
 
+    layout = Layout(connection.execute, settings.schema_name, partition_tables.EVENTS)
     found = partition_tables.recorded(connection.execute, settings.schema_name)
     partition_tables.check(settings, found)
+    return layout
 
 
 def _postgres(settings: LogSettings, *, create: bool) -> Factory:

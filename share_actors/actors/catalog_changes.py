@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
@@ -70,7 +71,8 @@ class CatalogChanges(CatalogUpgrades):
         while True:
             changed, after = await self._feed.after(after, until - time.monotonic())
             ids = [share_id for share_id in changed if chosen.may_concern(share_id)]
-            found = {i: await self.ask_as(context, "share", share_id=i) for i in ids}
+            asked = (self.ask_as(context, "share", share_id=share_id) for share_id in ids)
+            found = dict(zip(ids, await asyncio.gather(*asked), strict=True))
             news = _news(found, chosen, caller, after)
             if news.shares or news.gone or time.monotonic() >= until:
                 return news

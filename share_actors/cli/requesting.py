@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from share_actors.cli.output import escape
+from share_actors.cli.output import format_time
 from share_actors.cli.rendering import share_document
 from share_actors.cli.session import Session
 from share_actors.cli.targets import Outcome, Told, attempt, report
@@ -112,11 +112,29 @@ def _outcome(
 
     def wait() -> Told:
         receipt = session.wait_for_outcome(sent, remaining_s(until))
-        name = escape(sent.name or sent.id)
         document = {"share": share_document(sent.seen, receipt)}
-        return Told(f"Share [bold]{name}[/]: {sending.outcome}.", document)
+        return Told(outcome_text(sent, sending), document)
 
     return attempt(wait)
+
+
+def outcome_text(share: ShareHandle, sending: Sending) -> str:
+    """What became of a request to *share*, in a line for people."""
+    if sending.timeout is None:
+        return f"Request for share [bold]{share.id}[/] recorded; not waiting for the outcome."
+    if sending.done == "deleted" and share.status == "soft_deleted":
+        return _kept(share)
+    return f"Share [bold]{share.id}[/] {sending.done}."
+
+
+def _kept(share: ShareHandle) -> str:
+    """What became of a share that is softly deleted."""
+    until = share.seen.scheduled_to_be_deleted_at
+    when = "" if until is None else f" at {format_time(until)}"
+    return (
+        f"Share [bold]{share.id}[/] will be deleted{when}."
+        f" `share-actors share restore {share.id}` keeps it."
+    )
 
 
 # -- requests that are repeated ------------------------------------------------------------------

@@ -67,7 +67,21 @@ def test_the_outcomes_of_several_targets_need_not_be_waited_for(blue: Blue, cli:
     result = cli(f"share delete {shares} --no-wait")
 
     assert result.exit_code == 0
-    assert result.output.count("request recorded; not waiting for the outcome.") == 2
+    assert result.output.count("recorded; not waiting for the outcome.") == 2
+
+
+def test_shares_that_are_kept_for_a_grace_period_are_told_with_how_to_restore_them(
+    system: ShareSystem, blue: Blue, cli: Run
+) -> None:
+    shares = [blue.share(), blue.share()]
+
+    result = cli(f"share delete {' '.join(shares)} --after 7d")
+    restored = cli(f"share restore {' '.join(shares)}")
+
+    for share in shares:
+        assert f"`share-actors share restore {share}` keeps it." in result.output
+    assert (result.exit_code, restored.exit_code) == (0, 0)
+    assert {system.share(share).status for share in shares} == {"available"}
 
 
 def test_a_target_that_is_named_twice_is_changed_once(blue: Blue, cli: Run) -> None:

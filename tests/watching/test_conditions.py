@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from share_actors.client.share.conditions import condition_of, is_at_work
-from share_actors.errors import InvalidRequest, NotFound, OperationFailed
+from share_actors.errors import InvalidRequest, NotFound, OperationFailed, Refused
 from share_actors.values import AccessRule, Share, Snapshot
 
 
@@ -49,11 +49,13 @@ def test_a_condition_is_met(condition: str, seen: Share) -> None:
     [
         ("available", share("creating")),
         ("deleted", share()),
+        ("deleted", share("soft_deleted")),
         ("error", share()),
         ("settled", share("manage_starting")),
         ("settled", share(access_rules=(rule("denying"),))),
         ("settled", share(snapshots=(snapshot("restoring"),))),
         ("rule-active", share(access_rules=(rule(), rule("applying", "bob")))),
+        ("rule-active", share("soft_deleted", access_rules=(rule("applying"),))),
         ("snapshot-available=noon", share(snapshots=(snapshot("creating", "noon"),))),
     ],
 )
@@ -70,6 +72,7 @@ def test_a_condition_is_not_met_yet_and_may_be_later(condition: str, seen: Share
         ("available", share("deleted"), NotFound, "is deleted, so it will not become available"),
         ("deleted", share("unmanaged"), NotFound, "is unmanaged, so it will not become deleted"),
         ("error", share("deleted"), NotFound, "is deleted"),
+        ("available", share("soft_deleted"), Refused, "unless it is restored"),
         ("available", share("error", status_reason="full"), OperationFailed, "is in error: full"),
         ("deleted", share("reverting_error"), OperationFailed, "is in reverting_error"),
         ("rule-active", share(), NotFound, "share s1 has no access rule"),

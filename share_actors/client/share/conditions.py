@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, get_args
 
 from share_actors.actors.messaging.parameters import refuse, word
-from share_actors.errors import NotFound, OperationFailed, ShareActorsError
+from share_actors.errors import NotFound, OperationFailed, Refused, ShareActorsError
 from share_actors.events.share_choice import GONE
 from share_actors.values import AccessRule, Share, ShareStatus, Snapshot
 
@@ -14,6 +14,8 @@ SETTLED, RULE_ACTIVE, SNAPSHOT_AVAILABLE = "settled", "rule-active", "snapshot-a
 STATUSES = tuple(status for status in get_args(ShareStatus) if status != "absent")
 CONDITIONS = (*STATUSES, SETTLED, RULE_ACTIVE, SNAPSHOT_AVAILABLE)
 """All conditions; the last two may be followed by `=` and the rule or snapshot that is meant."""
+KEPT, LEAVING = "soft_deleted", ("deleting", *GONE)
+"""The status of a share that is kept for a grace period, and those that follow by themselves."""
 IN_PROGRESS = ("queued", "applying", "denying")
 """The states of access rules that work brings to an end."""
 
@@ -46,6 +48,8 @@ class Condition(NamedTuple):
         if share.status in GONE:
             text = f"share {share.id} is {share.status}, so it will not become {self}"
             return NotFound(text, field="share", value=share.id)
+        if share.status == KEPT and self.name in STATUSES and self.name not in LEAVING:
+            return _kept(share, self)
         if self.name in ("error", SETTLED):
             return None
         if self.name in (RULE_ACTIVE, SNAPSHOT_AVAILABLE) and (part := self._part_problem(share)):
@@ -104,6 +108,13 @@ def is_at_work(share: Share) -> bool:
 def _all(wanted: str, found: Iterable[str]) -> bool:
     states = list(found)
     return bool(states) and all(state == wanted for state in states)
+
+
+def _kept(share: Share, wanted: Condition) -> Refused:
+    text = (
+        f"share {share.id} is {share.status}, so it will not become {wanted} unless it is restored"
+    )
+    return Refused(text, field="share", value=share.id, share_id=share.id)
 
 
 def _failed(share: Share, what: str, reason: str | None) -> OperationFailed:

@@ -118,8 +118,9 @@ class AsyncShareWatching(ABC):
         progress), `rule-active` or `snapshot-available` for all its access rules or snapshots, or for one:
         `rule-active=alice`. It returns at once if that is so already, and is woken by changes. Raises, not
         waiting on, `OperationFailed` with the reason if the share (or that rule or snapshot) is in error, and
-        `NotFound` if it is gone or there is no such rule or snapshot; `TimedOut` after *timeout* seconds, and
-        `InvalidRequest` for an unknown condition.
+        `NotFound` if it is gone or there is no such rule or snapshot, and `Refused` if it is kept for a grace
+        period and will be deleted; `TimedOut` after *timeout* seconds, and `InvalidRequest` for an unknown
+        condition.
 
         >>> rule = share.allow_access("alice", wait=False)
         >>> share.wait_for("rule-active=alice", timeout=60).access_rules[0].state

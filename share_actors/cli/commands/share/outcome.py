@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from share_actors.cli.output import format_time
 from share_actors.cli.rendering import print_share, share_document
-from share_actors.cli.requesting import Request, Sending, request_each
+from share_actors.cli.requesting import Request, Sending, outcome_text, request_each
 from share_actors.cli.session import Session
 from share_actors.cli.tables import SHARES
 
@@ -24,26 +23,10 @@ def change_shares(session: Session, shares: list[str], request: Request, sending
 def print_outcome(session: Session, share: ShareHandle, timeout: float | None, done: str) -> None:
     """Wait up to *timeout* for the last request of *share*, then print the share."""
     receipt = session.wait_for_outcome(share, timeout)
-    if timeout is None:
-        message = f"Request for share [bold]{share.id}[/] recorded; not waiting for the outcome."
-    elif done == "deleted" and share.status == "soft_deleted":
-        message = _kept(share)
-    else:
-        message = f"Share [bold]{share.id}[/] {done}."
-    session.output.print_message(message)
+    session.output.print_message(outcome_text(share, Sending(done, timeout)))
     session.output.print_items(
         SHARES,
         [share.seen],
         lambda shares: share_document(shares[0], receipt),
         show=lambda: print_share(session, share.seen),
-    )
-
-
-def _kept(share: ShareHandle) -> str:
-    """What became of a share that is softly deleted."""
-    until = share.seen.scheduled_to_be_deleted_at
-    when = "" if until is None else f" at {format_time(until)}"
-    return (
-        f"Share [bold]{share.id}[/] will be deleted{when}."
-        f" `share-actors share restore {share.id}` keeps it."
     )

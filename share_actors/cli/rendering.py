@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from share_actors.cli.output import escape, format_time
+from share_actors.cli.output import Table, escape, format_time
 from share_actors.cli.session import Session
-from share_actors.cli.tables import HISTORY, LOCKS, RULES, SHARE_SNAPSHOTS
+from share_actors.cli.tables import HISTORY, LOCKS, RULES, SHARE_SNAPSHOTS, USAGE
 from share_actors.values import AccessRule, Share, ShareUsage, Snapshot, Value
 from share_actors.values.mount import is_for_world, mount_command
 from share_actors.values.secret import SHOWN
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from share_actors.events.envelope import Recorded
     from share_actors.values import Placement
 
-USAGE_COLUMNS = ("SHARE", "USED GIB", "SIZE GIB", "PERCENT")
-GIB = 1024**3
 OWED_COLUMNS = ("PENDING", "REQUESTED BY", "REQUESTED AT")
 FAILED_COLUMNS = ("FAILED TO", "REASON")
 ATTEMPT_COLUMNS = ("STARTED AT", "ATTEMPT", "TO", "RESULT", "BACKEND MESSAGE", "NEXT AT")
@@ -113,24 +111,34 @@ def print_snapshot(session: Session, snapshot: Snapshot) -> None:
 # -- usage ---------------------------------------------------------------------------------------
 def print_usage(session: Session, usage: Mapping[str, ShareUsage]) -> None:
     """Print how much of each share is used, by share id; in bytes, and in GiB for people."""
-    if session.json:
-        documents = {
-            share_id: {**used.model_dump(mode="json"), "percent": round(used.percent, 2)}
-            for share_id, used in usage.items()
-        }
-        session.output.print_json(documents)
-        return
     rows = [
-        (share_id, f"{used.used / GIB:.2f}", f"{used.size / GIB:g}", f"{used.percent:.1f}")
+        {"share_id": share_id, **used.model_dump(mode="json"), "percent": round(used.percent, 2)}
         for share_id, used in usage.items()
     ]
-    session.output.print_table(USAGE_COLUMNS, rows)
+    session.output.print_items(USAGE, rows, lambda found: _keyed("share_id", found))
+
+
+def _keyed(key: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Rows as one document, in which each has the name that its *key* was."""
+    return {row[key]: {k: v for k, v in row.items() if k != key} for row in rows}
 
 
 # -- other entities ------------------------------------------------------------------------------
 def entity_document(entity: Value) -> dict[str, Any]:
     """A network, server or type as JSON; sealed values are masked."""
     return entity.model_dump(mode="json", context=SHOWN)
+
+
+def print_one(
+    session: Session, table: Table, entity: Value, omit: tuple[str, ...] = (), **extra: object
+) -> None:
+    """Print *entity* as a document, as a row of *table*, or as `print_entity` does."""
+    session.output.print_items(
+        table,
+        [entity],
+        lambda found: entity_document(found[0]),
+        show=lambda: print_entity(session, entity, omit, **extra),
+    )
 
 
 def print_entity(
@@ -157,8 +165,9 @@ def format_pairs(pairs: Mapping[str, object]) -> str:
 def print_history(session: Session, events: Sequence[Recorded]) -> None:
     """Print all events of an entity."""
     stream = events[0].stream
+    table = session.output.table or HISTORY
     session.output.print_items(
-        HISTORY, events, lambda found: {"stream": stream, "events": event_documents(found)}
+        table, events, lambda found: {"stream": stream, "events": event_documents(found)}
     )
 
 

@@ -15,6 +15,8 @@ from share_actors.values.mount import is_for_world
 if TYPE_CHECKING:
     from share_actors.events.envelope import Recorded
 
+GIB = 1024**3
+
 
 def _paths(share: Share) -> tuple[str, ...]:
     return tuple(location.path for location in share.export_locations)
@@ -149,6 +151,27 @@ def _sentence(recorded: Recorded) -> str:
     return sentence(recorded)
 
 
+USAGE = Table(
+    "share",
+    (
+        Column("SHARE", "share_id", "id", 0),
+        Column("USED GIB", "used", "size", 1, shown=lambda row: f"{row['used'] / GIB:.2f}"),
+        Column("SIZE GIB", "size", "size", 2, shown=lambda row: f"{row['size'] / GIB:g}"),
+        Column("PERCENT", "percent", "size", 1, shown=lambda row: f"{row['percent']:.1f}"),
+    ),
+    identity="share_id",
+)
+BACKEND = Table(
+    "backend",
+    (
+        Column("BACKEND", "id", "id", 0),
+        Column("STATUS", "status", "word", 1),
+        Column("SINCE", "since", "time", 2),
+        Column("REASON", "reason", "text", 3),
+        Column("NODE", "node", "word", WIDE),
+    ),
+)
+"""What is recorded of one backend."""
 HISTORY = Table(
     "event",
     (

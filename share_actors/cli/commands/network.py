@@ -18,8 +18,9 @@ from share_actors.cli.options import (
     WaitOption,
     fetch_pages,
     parse_number,
-    print_list,
+    print_page,
 )
+from share_actors.cli.output import Column, Table
 from share_actors.cli.rendering import (
     entity_document,
     print_entity,
@@ -28,11 +29,30 @@ from share_actors.cli.rendering import (
 )
 from share_actors.cli.requesting import CommandIdOption
 from share_actors.cli.session import Session
+from share_actors.cli.tables import HISTORY, NETWORKS
 from share_actors.values import NetworkType, SecurityServiceType, ShareNetwork
 
-COLUMNS = ("ID", "NAME", "CIDR", "TYPE", "SEGMENT", "SERVERS", "SHARES", "STATUS")
-SERVICE_COLUMNS = ("SECURITY SERVICE", "TYPE", "SERVER", "DOMAIN", "USER")
-SERVER_COLUMNS = ("SHARE SERVER", "BACKEND", "ADDRESSES", "ACCEPTS SHARES", "SHARES")
+SERVICES = Table(
+    "security service",
+    (
+        Column("SECURITY SERVICE", "id", "id", 0),
+        Column("TYPE", "type", "word", 1),
+        Column("SERVER", "server", "word", 2),
+        Column("DOMAIN", "domain", "word", 3),
+        Column("USER", "user", "word", 3),
+    ),
+    group="security-service",
+)
+SERVERS_OF_NETWORK = Table(
+    "share server",
+    (
+        Column("SHARE SERVER", "id", "id", 0),
+        Column("BACKEND", "backend", "word", 2),
+        Column("ADDRESSES", "addresses", "word", 1),
+        Column("ACCEPTS SHARES", "open", "word", 4),
+        Column("SHARES", "shares", "text", 3),
+    ),
+)
 _OWN_TABLES = ("allocations", "servers", "shares", "security_services")
 _NetworkTypeOption = Annotated[
     str,
@@ -60,6 +80,7 @@ _ServiceTypeOption = Annotated[
 
 @command(
     "network create",
+    table=NETWORKS,
     examples=[
         "network create --cidr 10.0.0.0/24 --gateway 10.0.0.1 --name blue",
         "network create --cidr 10.1.0.0/24 --type vlan --segment 7",
@@ -85,7 +106,7 @@ def create(
     _print_network(session, created)
 
 
-@command("network list", examples=["network list"])
+@command("network list", table=NETWORKS, examples=["network list"])
 def list_networks(
     session: Session,
     name: NameFilter = None,
@@ -98,26 +119,20 @@ def list_networks(
     networks, end = fetch_pages(
         session.system.networks.list, limit, marker, all_pages, name=name, wait=wait
     )
-    if session.json:
-        documents = [entity_document(network) for network in networks]
-        session.output.print_json({"networks": documents, **end.document()})
-    else:
-        print_list(session, "share network", COLUMNS, [_row(n) for n in networks], end)
+    print_page(session, NETWORKS, networks, _list_document, end)
 
 
-def _row(network: ShareNetwork) -> tuple[object, ...]:
-    segment = (network.network_type, network.segmentation_id)
-    counts = (len(network.servers), len(network.shares))
-    return (network.id, network.name, network.cidr, *segment, *counts, network.status)
+def _list_document(networks: list[ShareNetwork]) -> dict[str, Any]:
+    return {"networks": [entity_document(network) for network in networks]}
 
 
-@command("network show", examples=["network show blue"])
+@command("network show", table=NETWORKS, examples=["network show blue"])
 def show(session: Session, network: NetworkArgument) -> None:
     """Show a share network: its servers with their addresses and shares, and its security services."""
     _print_network(session, session.system.networks.get(network))
 
 
-@command("network delete", examples=["network delete blue"])
+@command("network delete", table=NETWORKS, examples=["network delete blue"])
 def delete(session: Session, network: NetworkArgument, command_id: CommandIdOption = None) -> None:
     """Delete a share network. Refused while it has shares or share servers."""
     network_id = session.system.networks.delete(network, command_id=command_id).id
@@ -127,7 +142,7 @@ def delete(session: Session, network: NetworkArgument, command_id: CommandIdOpti
         session.output.print_message(f"Share network [bold]{network_id}[/] deleted.")
 
 
-@command("network history", examples=["network history blue"])
+@command("network history", table=HISTORY, examples=["network history blue"])
 def history(session: Session, network: NetworkArgument) -> None:
     """Show all events of a share network."""
     print_history(session, session.system.networks.history(network))
@@ -136,6 +151,7 @@ def history(session: Session, network: NetworkArgument) -> None:
 # -- security services ---------------------------------------------------------------------------
 @command(
     "network add-service",
+    table=SERVICES,
     examples=["network add-service blue --type ldap --server 10.0.0.9 --service-user admin"],
 )
 def add_service(
@@ -171,7 +187,9 @@ def add_service(
         session.output.print(f"Security service [bold]{service.id}[/] ({service.type}) added.")
 
 
-@command("network remove-service", examples=["network remove-service blue SERVICE_ID"])
+@command(
+    "network remove-service", table=SERVICES, examples=["network remove-service blue SERVICE_ID"]
+)
 def remove_service(
     session: Session,
     network: NetworkArgument,
@@ -190,35 +208,32 @@ def remove_service(
 
 # -- output --------------------------------------------------------------------------------------
 def _print_network(session: Session, network: ShareNetwork) -> None:
-    if session.json:
-        session.output.print_json(entity_document(network))
-        return
-    print_entity(session, network, omit=_OWN_TABLES)
-    services = [(s.id, s.type, s.server, s.domain, s.user) for s in network.security_services]
-    session.output.print_section(SERVICE_COLUMNS, services)
-    session.output.print_section(SERVER_COLUMNS, _server_rows(network))
+    def show() -> None:
+        print_entity(session, network, omit=_OWN_TABLES)
+        session.output.print_section(SERVICES, network.security_services)
+        session.output.print_section(SERVERS_OF_NETWORK, _server_rows(network))
+
+    session.output.print_items(
+        NETWORKS, [network], lambda networks: entity_document(networks[0]), show=show
+    )
 
 
-def _server_rows(network: ShareNetwork) -> list[tuple[object, ...]]:
-    """The share servers of *network*, as rows of `SERVER_COLUMNS`."""
+def _server_rows(network: ShareNetwork) -> list[dict[str, object]]:
+    """The share servers of *network*, as rows of `SERVERS_OF_NETWORK`."""
     return [
-        (
-            server_id,
-            slot.backend,
-            _addresses(network, server_id),
-            slot.open,
-            _shares(network, server_id),
-        )
+        {
+            "id": server_id,
+            "backend": slot.backend,
+            "addresses": network.allocations.get(server_id, ()),
+            "open": slot.open,
+            "shares": _shares(network, server_id),
+        }
         for server_id, slot in network.servers.items()
     ]
 
 
-def _addresses(network: ShareNetwork, server_id: str) -> str:
-    return ", ".join(network.allocations.get(server_id, ()))
-
-
-def _shares(network: ShareNetwork, server_id: str) -> str:
-    return ", ".join(share for share, server in network.shares.items() if server == server_id)
+def _shares(network: ShareNetwork, server_id: str) -> tuple[str, ...]:
+    return tuple(share for share, server in network.shares.items() if server == server_id)
 
 
 @command("network explain", examples=["network explain blue"])

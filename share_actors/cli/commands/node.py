@@ -9,40 +9,75 @@ from typing import Annotated, Any
 import typer
 
 from share_actors.cli.command import command
-from share_actors.cli.output import format_time
+from share_actors.cli.output import Column, Table, format_time
 from share_actors.cli.session import Session
 from share_actors.client.results import HostStatus, ManagerStatus, NodeStatus
 from share_actors.errors import NotFound, Unavailable
 
-COLUMNS = ("ID", "NAME", "ADDRESS", "STATUS", "RESOURCES", "BACKENDS", "SHARES")
 ID_LENGTH = 12
 """Characters of an id in a table: enough to tell nodes apart, and accepted by `node show`."""
+
+
+def _status(node: NodeStatus) -> str:
+    silent_s = node["silent_s"]
+    status = "alive" if silent_s is None else f"silent for {silent_s:.0f} s"
+    marks = [mark for mark in ("drained", "forgotten") if node.get(mark)]
+    return ", ".join([status, *marks])
+
+
+NODES = Table(
+    "node",
+    (
+        Column("ID", "id", "id", 0, shown=lambda node: node["id"][:ID_LENGTH]),
+        Column("NAME", "name", "word", 1),
+        Column("ADDRESS", "address", "word", 2),
+        Column("STATUS", "status", "word", 1, _status),
+        Column("RESOURCES", "resources", "text", 5),
+        Column("BACKENDS", "backends", "text", 3),
+        Column("SHARES", "shares", "size", 4),
+    ),
+)
 NodeArgument = Annotated[
     str, typer.Argument(metavar="NODE", help="The name of a node, or the beginning of its id.")
 ]
 
 
-@command("node list", examples=["node list", "node list --json"])
+@command("node list", table=NODES, examples=["node list", "node list --json"])
 def list_nodes(session: Session) -> None:
     """List the nodes of the Ray cluster, also those that were lost."""
     manager = _manager_status(session)
-    if session.json:
-        session.output.print_json({"nodes": manager["nodes"]})
-        return
-    rows = [_row(node, _actors_on(node, manager["actors"])) for node in manager["nodes"]]
-    session.output.print_table(COLUMNS, rows)
+    rows = [
+        {**node, "shares": sum(a["shares"] for a in _actors_on(node, manager["actors"]))}
+        for node in manager["nodes"]
+    ]
+    session.output.print_items(NODES, rows, lambda found: {"nodes": _documents(found)})
 
 
-@command("node show", examples=["node show worker-2"])
+def _documents(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [{key: value for key, value in row.items() if key != "shares"} for row in rows]
+
+
+@command("node show", table=NODES, examples=["node show worker-2"])
 def show(session: Session, node: NodeArgument) -> None:
     """Show a node: since when it is silent, and its share actors and backends."""
     manager = _manager_status(session)
     found = _named(node, manager["nodes"])
     actors = _actors_on(found, manager["actors"])
     backends = {name: manager["backends"][name] for name in found["backends"]}
-    if session.json:
-        session.output.print_json({**found, "actors": actors, "backends": backends})
-        return
+    session.output.print_items(
+        NODES,
+        [{**found, "shares": sum(actor["shares"] for actor in actors)}],
+        lambda _: {**found, "actors": actors, "backends": backends},
+        show=lambda: _print_node(session, found, actors, backends),
+    )
+
+
+def _print_node(
+    session: Session,
+    found: NodeStatus,
+    actors: Sequence[HostStatus],
+    backends: Mapping[str, Any],
+) -> None:
     session.output.print_fields(
         {
             "Id": found["id"],
@@ -89,19 +124,6 @@ def _named(name: str, nodes: Sequence[NodeStatus]) -> NodeStatus:
 
 def _actors_on(node: NodeStatus, actors: Sequence[HostStatus]) -> list[HostStatus]:
     return [actor for actor in actors if actor["actor"] in node["actors"]]
-
-
-def _row(node: NodeStatus, actors: Sequence[Mapping[str, Any]]) -> tuple[object, ...]:
-    has = (", ".join(node["resources"]), ", ".join(node["backends"]))
-    shares = sum(actor["shares"] for actor in actors)
-    return (node["id"][:ID_LENGTH], node["name"], node["address"], _status(node), *has, shares)
-
-
-def _status(node: NodeStatus) -> str:
-    silent_s = node["silent_s"]
-    status = "alive" if silent_s is None else f"silent for {silent_s:.0f} s"
-    marks = [mark for mark in ("drained", "forgotten") if node.get(mark)]
-    return ", ".join([status, *marks])
 
 
 def _marks(node: NodeStatus) -> dict[str, str]:

@@ -15,6 +15,7 @@ from share_actors.cli.options import NoWaitOption, TimeoutOption
 from share_actors.cli.output import count, escape
 from share_actors.cli.rendering import print_history
 from share_actors.cli.session import Session
+from share_actors.cli.tables import HISTORY
 from share_actors.client.nodes import POLL_S, still_moving
 from share_actors.client.results import NodeDrain
 
@@ -121,7 +122,7 @@ def _print_marked(session: Session, marked: Mapping[str, Any], outcome: str) -> 
         session.output.print(f"Node {name} {outcome}")
 
 
-@command("node history", examples=["node history"])
+@command("node history", table=HISTORY, examples=["node history"])
 def history(session: Session) -> None:
     """Show which nodes joined, and who drained, forgot or accepted which ones, and why.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -17,23 +17,23 @@ from share_actors.cli.options import (
     TimeoutOption,
     WaitOption,
     fetch_pages,
-    print_list,
+    print_page,
 )
 from share_actors.cli.output import count
 from share_actors.cli.rendering import (
     entity_document,
-    print_entity,
     print_entity_explanation,
     print_history,
+    print_one,
 )
 from share_actors.cli.requesting import CommandIdOption
 from share_actors.cli.session import Session
+from share_actors.cli.tables import HISTORY, SERVERS
 from share_actors.values import ServerStatus, ShareServer
 
 if TYPE_CHECKING:
     from share_actors.client.keywords import RequestOptions
 
-COLUMNS = ("ID", "HOST", "NETWORK", "ADDRESSES", "SHARES", "STATUS", "UNUSED SINCE")
 _StatusFilter = Annotated[
     str | None,
     typer.Option(
@@ -44,7 +44,7 @@ _StatusFilter = Annotated[
 ]
 
 
-@command("server list", examples=["server list", "server list --network blue"])
+@command("server list", table=SERVERS, examples=["server list", "server list --network blue"])
 def list_servers(
     session: Session,
     network: Annotated[
@@ -62,26 +62,20 @@ def list_servers(
     servers, end = fetch_pages(
         session.system.servers.list, limit, marker, all_pages, wait=wait, **filters
     )
-    if session.json:
-        documents = [entity_document(server) for server in servers]
-        session.output.print_json({"servers": documents, **end.document()})
-    else:
-        print_list(session, "share server", COLUMNS, [_row(server) for server in servers], end)
+    print_page(session, SERVERS, servers, _list_document, end)
 
 
-def _row(server: ShareServer) -> tuple[object, ...]:
-    addresses = ", ".join(server.network_allocations)
-    use = (len(server.shares), server.status, server.unused_since)
-    return (server.id, server.host, server.share_network_id, addresses, *use)
+def _list_document(servers: list[ShareServer]) -> dict[str, Any]:
+    return {"servers": [entity_document(server) for server in servers]}
 
 
-@command("server show", examples=["server show SERVER_ID"])
+@command("server show", table=SERVERS, examples=["server show SERVER_ID"])
 def show(session: Session, server: ServerArgument) -> None:
     """Show a share server: its addresses, its shares, and the details from its driver."""
     _print_server(session, session.system.servers.get(server))
 
 
-@command("server delete", examples=["server delete SERVER_ID"])
+@command("server delete", table=SERVERS, examples=["server delete SERVER_ID"])
 def delete(
     session: Session,
     server: ServerArgument,
@@ -107,7 +101,7 @@ def delete_free(session: Session) -> None:
         session.output.print("No share server has been unused for long.")
 
 
-@command("server retry", examples=["server retry SERVER_ID"])
+@command("server retry", table=SERVERS, examples=["server retry SERVER_ID"])
 def retry(
     session: Session,
     server: ServerArgument,
@@ -121,20 +115,19 @@ def retry(
     _print_server(session, servers.retry(server, **options))
 
 
-@command("server history", examples=["server history SERVER_ID"])
+@command("server history", table=HISTORY, examples=["server history SERVER_ID"])
 def history(session: Session, server: ServerArgument) -> None:
     """Show all events of a share server, also of a deleted one."""
     print_history(session, session.system.servers.history(server))
 
 
 def _print_server(session: Session, server: ShareServer) -> None:
-    if session.json:
-        session.output.print_json(entity_document(server))
-    else:
-        print_entity(session, server)
+    print_one(session, SERVERS, server)
 
 
-@command("server forget", examples=['server forget SERVER_ID --reason "its node is gone"'])
+@command(
+    "server forget", table=SERVERS, examples=['server forget SERVER_ID --reason "its node is gone"']
+)
 def forget_server(
     session: Session,
     server: ServerArgument,
@@ -145,10 +138,7 @@ def forget_server(
     """Forget a share server without shares. No driver is called, and its addresses are free again."""
     servers = session.system.servers
     forgotten = servers.forget(server, reason, timeout=timeout, command_id=command_id)
-    if session.json:
-        session.output.print_json(entity_document(forgotten))
-    else:
-        print_entity(session, forgotten)
+    print_one(session, SERVERS, forgotten)
 
 
 @command("server explain", examples=["server explain SERVER_ID"])

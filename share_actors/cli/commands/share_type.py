@@ -14,19 +14,19 @@ from share_actors.cli.options import (
     WaitOption,
     fetch_pages,
     parse_pairs,
-    print_list,
+    print_page,
 )
 from share_actors.cli.rendering import (
     entity_document,
     format_pairs,
-    print_entity,
     print_history,
+    print_one,
 )
 from share_actors.cli.requesting import CommandIdOption
 from share_actors.cli.session import Session
+from share_actors.cli.tables import HISTORY, TYPES
 from share_actors.values import ShareType
 
-COLUMNS = ("NAME", "SPECS", "PUBLIC", "PROJECTS")
 _SpecsOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -45,6 +45,7 @@ _ProjectsOption = Annotated[
 
 @command(
     "type create",
+    table=TYPES,
     examples=[
         "type create gold --spec driver_handles_share_servers=False --spec 'iops=>= 900'",
         "type create private --spec driver_handles_share_servers=True --project-access physics",
@@ -70,30 +71,29 @@ def create(
     _print_type(session, share_type)
 
 
-@command("type list", examples=["type list"])
+@command("type list", table=TYPES, examples=["type list"])
 def list_types(session: Session, wait: WaitOption = 0.0) -> None:
     """List share types."""
     share_types, end = fetch_pages(
         session.system.types.list, PAGE_SIZE, None, True, wait=wait, status="active"
     )
-    if session.json:
-        documents = [entity_document(share_type) for share_type in share_types]
-        session.output.print_json({"types": documents, **end.document()})
-        return
-    rows = [
-        (t.id, format_pairs(t.extra_specs), t.is_public, ", ".join(t.projects)) for t in share_types
-    ]
-    print_list(session, "share type", COLUMNS, rows, end)
+    print_page(session, TYPES, share_types, _list_document, end)
 
 
-@command("type show", examples=["type show gold"])
+def _list_document(share_types: list[ShareType]) -> dict[str, Any]:
+    return {"types": [entity_document(share_type) for share_type in share_types]}
+
+
+@command("type show", table=TYPES, examples=["type show gold"])
 def show(session: Session, name: TypeArgument) -> None:
     """Show a share type."""
     _print_type(session, session.system.types.get(name))
 
 
 @command(
-    "type change", examples=["type change gold --spec 'iops=>= 500' --unset thin_provisioning"]
+    "type change",
+    table=TYPES,
+    examples=["type change gold --spec 'iops=>= 500' --unset thin_provisioning"],
 )
 def change(
     session: Session,
@@ -114,7 +114,7 @@ def change(
     _print_type(session, session.system.types.change(name, command_id=command_id, **changes))
 
 
-@command("type delete", examples=["type delete gold"])
+@command("type delete", table=TYPES, examples=["type delete gold"])
 def delete(session: Session, name: TypeArgument, command_id: CommandIdOption = None) -> None:
     """Delete a share type. Existing shares keep it; new ones cannot use it."""
     session.system.types.delete(name, command_id=command_id)
@@ -124,15 +124,12 @@ def delete(session: Session, name: TypeArgument, command_id: CommandIdOption = N
         session.output.print_message(f"Share type [bold]{name}[/] deleted.")
 
 
-@command("type history", examples=["type history gold"])
+@command("type history", table=HISTORY, examples=["type history gold"])
 def history(session: Session, name: TypeArgument) -> None:
     """Show all events of a share type."""
     print_history(session, session.system.types.history(name))
 
 
 def _print_type(session: Session, share_type: ShareType) -> None:
-    if session.json:
-        session.output.print_json(entity_document(share_type))
-    else:
-        specs = format_pairs(share_type.extra_specs)
-        print_entity(session, share_type, omit=("extra_specs",), extra_specs=specs)
+    specs = format_pairs(share_type.extra_specs)
+    print_one(session, TYPES, share_type, omit=("extra_specs",), extra_specs=specs)

@@ -8,24 +8,33 @@ import typer
 
 from share_actors.cli.command import command
 from share_actors.cli.commands.share.revert import require_confirmation
-from share_actors.cli.output import count
+from share_actors.cli.output import Column, Table, count
+from share_actors.cli.output.columns import WIDE
 from share_actors.cli.session import Session
 from share_actors.values import Forgetting
 
-COLUMNS = ("SUBJECT", "ID", "SINCE", "FORGOTTEN")
+SUBJECTS = Table(
+    "subject",
+    (
+        Column(
+            "SUBJECT", "name", "id", 0, shown=lambda one: f"{one.kind}:{one.name or '(erased)'}"
+        ),
+        Column("ID", "id", "id", 2),
+        Column("SINCE", "since", "time", 3),
+        Column("FORGOTTEN", "forgotten_at", "time", 1),
+        Column("KIND", "kind", "word", WIDE),
+    ),
+)
 
 
-@command("subject list", examples=["subject list"])
+@command("subject list", table=SUBJECTS, examples=["subject list"])
 def list_(session: Session) -> None:
     """List the data subjects that have a key, and those that were forgotten."""
     subjects = session.system.subjects.list()
-    if session.json:
-        session.output.print_json([subject.model_dump() for subject in subjects])
-    elif subjects:
-        rows = [
-            (f"{s.kind}:{s.name or '(erased)'}", s.id, s.since, s.forgotten_at) for s in subjects
-        ]
-        session.output.print_table(COLUMNS, rows)
+    if subjects or not session.output.view.is_for_people:
+        session.output.print_items(
+            SUBJECTS, subjects, lambda found: [subject.model_dump() for subject in found]
+        )
     else:
         session.output.print_message("No data subjects.")
 

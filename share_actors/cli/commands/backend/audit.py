@@ -10,14 +10,26 @@ import typer
 
 from share_actors.cli.command import command
 from share_actors.cli.options import BackendArgument, TimeoutOption, set_fields
-from share_actors.cli.output import escape
+from share_actors.cli.output import Column, Table, escape
+from share_actors.cli.output.columns import WIDE
 from share_actors.cli.session import Session
 from share_actors.errors import InvalidRequest, NotFound
 
 if TYPE_CHECKING:
     from share_actors.audit.backend_audit import BackendDifference
 
-COLUMNS = ("DIFFERENCE", "OF", "ID", "RECORDED", "ON THE BACKEND")
+DIFFERENCES = Table(
+    "difference",
+    (
+        Column("DIFFERENCE", "kind", "word", 1, shown=lambda one: one.kind.replace("_", " ")),
+        Column("OF", "of", "word", 3),
+        Column("ID", "id", "id", 0, shown=lambda one: one.id or one.location),
+        Column("RECORDED", "recorded", "text", 2),
+        Column("ON THE BACKEND", "found", "text", 2),
+        Column("LOCATION", "location", "path", WIDE),
+    ),
+    identity=None,
+)
 REAPPLIED = ("size", "rules", "rules_on_file", "exports")
 
 
@@ -54,6 +66,7 @@ ApplyOption = Annotated[
 
 @command(
     "backend audit",
+    table=DIFFERENCES,
     examples=[
         "backend audit fast",
         "backend audit fast --json",
@@ -95,21 +108,19 @@ def audit(
 def _print_differences(
     session: Session, backend: str, differences: Sequence[BackendDifference]
 ) -> None:
-    if session.json:
-        documents = [difference.model_dump(mode="json") for difference in differences]
-        session.output.print_json({"backend": backend, "differences": documents})
-        return
-    if not differences:
+    if not differences and session.output.view.is_for_people:
         session.output.print(f"Backend {escape(backend)} has what the log has.")
         return
-    session.output.print_table(COLUMNS, [_difference_row(d) for d in differences])
+    session.output.print_items(
+        DIFFERENCES,
+        differences,
+        lambda found: {
+            "backend": backend,
+            "differences": [difference.model_dump(mode="json") for difference in found],
+        },
+    )
     for step in dict.fromkeys(difference.next_step for difference in differences):
         session.output.print_message(escape(step))
-
-
-def _difference_row(difference: BackendDifference) -> tuple[Any, ...]:
-    kind, shown = difference.kind.replace("_", " "), difference.id or difference.location
-    return (kind, difference.of, shown, difference.recorded, difference.found)
 
 
 # -- acts ----------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,15 +10,51 @@ import typer
 
 from share_actors.cli.command import command
 from share_actors.cli.options import BackendArgument
+from share_actors.cli.output import Column, Table
 from share_actors.cli.session import Session
 from share_actors.errors import InvalidRequest, showable, shown
 
 if TYPE_CHECKING:
     from share_actors.audit.capacity import CapacityPoint
 
-COLUMNS = ("AT", "STATUS", "TOTAL", "USED", "FREE", "ALLOCATED", "USED PART")
 BAR = 20
 """How many characters a full backend takes in the table."""
+
+
+def _gib(number: float | None) -> str | None:
+    return None if number is None else f"{number:.1f}"
+
+
+def _part(point: CapacityPoint) -> float | None:
+    return round(point.used / point.total, 4) if point.used is not None and point.total else None
+
+
+def _bar(point: CapacityPoint) -> str | None:
+    """The used part as a bar: `####----`."""
+    if point.used is None or not point.total:
+        return None
+    filled = max(0, min(BAR, round(BAR * point.used / point.total)))
+    return "#" * filled + "-" * (BAR - filled)
+
+
+def _shown(field: str) -> Callable[[CapacityPoint], str | None]:
+    return lambda point: _gib(getattr(point, field))
+
+
+CAPACITY = Table(
+    "point",
+    (
+        Column("AT", "at", "time", 0),
+        Column("STATUS", "up", "word", 2, shown=lambda point: "up" if point.up else "down"),
+        *(
+            Column(field.upper(), field, "size", priority, shown=_shown(field))
+            for field, priority in (("total", 1), ("used", 1), ("free", 1), ("allocated", 2))
+        ),
+        Column("USED PART", "used_part", "word", 3, _part, _bar),
+    ),
+    identity=None,
+    times="absolute",
+)
 
 
 def _parse_time(field: str, text: str | None) -> datetime | None:
@@ -35,6 +71,7 @@ def _parse_time(field: str, text: str | None) -> datetime | None:
 
 @command(
     "backend capacity",
+    table=CAPACITY,
     examples=["backend capacity fast", "backend capacity fast --since 2026-03-01 --json"],
 )
 def capacity(
@@ -57,32 +94,11 @@ def capacity(
         until=_parse_time("until", until),
         limit=limit,
     )
-    if session.json:
-        documents = [{**point.model_dump(mode="json"), "used": point.used} for point in points]
-        session.output.print_json({"backend": backend, "capacity": documents})
-        return
-    session.output.print_table(COLUMNS, _rows(points))
-
-
-def _rows(points: Sequence[CapacityPoint]) -> list[tuple[object, ...]]:
-    return [
-        (
-            point.at,
-            "up" if point.up else "down",
-            *(_gib(n) for n in (point.total, point.used, point.free, point.allocated)),
-            _bar(point),
-        )
-        for point in points
-    ]
-
-
-def _gib(number: float | None) -> str | None:
-    return None if number is None else f"{number:.1f}"
-
-
-def _bar(point: CapacityPoint) -> str | None:
-    """The used part as a bar: `####----`."""
-    if point.used is None or not point.total:
-        return None
-    filled = max(0, min(BAR, round(BAR * point.used / point.total)))
-    return "#" * filled + "-" * (BAR - filled)
+    session.output.print_items(
+        CAPACITY,
+        points,
+        lambda found: {
+            "backend": backend,
+            "capacity": [{**point.model_dump(mode="json"), "used": point.used} for point in found],
+        },
+    )

@@ -3,40 +3,51 @@
 # ruff: noqa: PLC0415 - Rich is imported when it is shown
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from share_actors.cli.command import command
 from share_actors.cli.options import BackendArgument
-from share_actors.cli.output import escape
+from share_actors.cli.output import Column, Output, Table, escape
 from share_actors.cli.rendering import entity_document, print_entity, print_history, print_usage
 from share_actors.cli.session import Session
+from share_actors.cli.tables import BACKEND, BACKENDS, HISTORY, USAGE
 
 if TYPE_CHECKING:
-    from share_actors.values import BackendReport, Capabilities, Pool
+    from share_actors.values import BackendReport, Capabilities
 
-LIST_COLUMNS = ("BACKEND", "DRIVER", "STATUS", "REPORTED AT", "REASON")
-STATS_COLUMNS = (
-    *("BACKEND", "STATUS", "POOL", "FREE", "TOTAL", "ALLOCATED"),
-    *("THIN", "SERVERS", "REPORTED AT", "REASON"),
+STATS = Table(
+    "pool",
+    (
+        Column("BACKEND", "backend", "id", 0),
+        Column("STATUS", "status", "word", 1),
+        Column("POOL", "pool", "id", 1),
+        Column("FREE", "free_capacity_gib", "size", 2, shown=lambda row: _gib(row, "free")),
+        Column("TOTAL", "total_capacity_gib", "size", 2, shown=lambda row: _gib(row, "total")),
+        Column(
+            *("ALLOCATED", "allocated_capacity_gib", "size", 3),
+            shown=lambda row: _gib(row, "allocated"),
+        ),
+        Column("THIN", "thin_provisioning", "word", 6),
+        Column("SERVERS", "driver_handles_share_servers", "word", 6),
+        Column("REPORTED AT", "at", "time", 4),
+        Column("REASON", "reason", "text", 5),
+    ),
+    identity="pool",
 )
 
 
-@command("backend list", examples=["backend list"])
+@command("backend list", table=BACKENDS, examples=["backend list"])
 def list_backends(session: Session) -> None:
     """List the backends with their drivers and whether they are up."""
     backends: dict[str, Any] = session.system.status()["manager"].get("backends", {})
-    if session.json:
-        session.output.print_json({"backends": backends})
-        return
-    rows = [
-        (name, backend["driver"], backend["status"], _parse_time(backend["at"]), backend["reason"])
-        for name, backend in backends.items()
-    ]
-    session.output.print_table(LIST_COLUMNS, rows)
+    session.output.print_items(
+        BACKENDS,
+        [{"backend": name, **backend} for name, backend in backends.items()],
+        lambda found: {"backends": {row["backend"]: backends[row["backend"]] for row in found}},
+    )
     for name, backend in backends.items():
         _print_problems(session, name, backend.get("wrong") or {}, backend.get("problems") or ())
 
@@ -53,15 +64,18 @@ def _print_problems(
         )
 
 
-@command("backend show", examples=["backend show nas", "backend show nas --json"])
+@command("backend show", table=BACKEND, examples=["backend show nas", "backend show nas --json"])
 def show(session: Session, backend: BackendArgument) -> None:
     """Show what is recorded of a backend: its status, its problems, and since when."""
     state = session.system.backends.get(backend)
-    if session.json:
-        session.output.print_json(entity_document(state))
-    else:
-        omit = ("capabilities", "causes", "info", "ensured")
-        print_entity(session, state, omit, **{"access rules": access_text(state.capabilities)})
+    omit = ("capabilities", "causes", "info", "ensured")
+    rules = access_text(state.capabilities)
+    session.output.print_items(
+        BACKEND,
+        [state],
+        lambda states: entity_document(states[0]),
+        show=lambda: print_entity(session, state, omit, **{"access rules": rules}),
+    )
 
 
 def access_text(capabilities: Capabilities | None) -> str:
@@ -98,14 +112,16 @@ def _print_change(session: Session, report: BackendReport, what: str) -> None:
     _print_problems(session, report.backend, report.wrong, report.problems)
 
 
-@command("backend usage", examples=["backend usage nas"])
+@command("backend usage", table=USAGE, examples=["backend usage nas"])
 def usage(session: Session, backend: BackendArgument) -> None:
     """Show how much of each share on a backend is used, as the backend measures it now."""
     print_usage(session, session.system.backends.usage(backend))
 
 
 @command(
-    "backend stats", examples=["backend stats", "backend stats --watch", "backend stats --json"]
+    "backend stats",
+    table=STATS,
+    examples=["backend stats", "backend stats --watch", "backend stats --json"],
 )
 def stats(
     session: Session,
@@ -123,7 +139,7 @@ def stats(
         _print_reports(session, session.system.backends.stats())
 
 
-@command("backend publish", examples=["backend publish", "backend publish fast"])
+@command("backend publish", table=STATS, examples=["backend publish", "backend publish fast"])
 def publish(
     session: Session,
     backend: Annotated[str | None, typer.Argument(help="Update only this backend.")] = None,
@@ -133,13 +149,15 @@ def publish(
 
 
 def _print_reports(session: Session, reports: dict[str, BackendReport]) -> None:
-    if session.json:
-        documents = {name: report.model_dump(mode="json") for name, report in reports.items()}
-        session.output.print_json(documents)
-    else:
-        session.output.print_table(STATS_COLUMNS, _stats_rows(reports.values()))
-        for name, report in reports.items():
-            _print_problems(session, name, report.wrong, report.problems)
+    output = session.output
+    if output.view.has_documents:
+        output.print_json(
+            {name: report.model_dump(mode="json") for name, report in reports.items()}
+        )
+        return
+    output.print_items(STATS, _stats_rows(reports.values()), list)
+    for name, report in reports.items():
+        _print_problems(session, name, report.wrong, report.problems)
 
 
 @command("backend reload", examples=["--config site.toml backend reload"])
@@ -160,14 +178,10 @@ def reload(session: Session) -> None:
         session.output.print("No backend changed.")
 
 
-@command("backend history", examples=["backend history fast"])
+@command("backend history", table=HISTORY, examples=["backend history fast"])
 def history(session: Session, backend: BackendArgument) -> None:
     """Show when a backend went up or down and when its capabilities changed."""
     print_history(session, session.system.backends.history(backend))
-
-
-def _parse_time(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
 
 
 # -- reports as a table --------------------------------------------------------------------------
@@ -175,7 +189,7 @@ def _watch_reports(session: Session) -> None:
     reports = session.system.backends.watch()
     if session.json:
         for report in reports:
-            session.output.print_json_line(report.model_dump(mode="json"))
+            _print_report(session.output, report)
         return
     from rich.live import Live
 
@@ -183,27 +197,48 @@ def _watch_reports(session: Session) -> None:
     with Live(console=session.output.out, auto_refresh=False) as live:
         for report in reports:
             latest[report.backend] = report
-            table = session.output.build_table(STATS_COLUMNS, _stats_rows(latest.values()))
+            table = session.output.build_table(STATS, _stats_rows(latest.values()))
             live.update(table, refresh=True)
 
 
-def _stats_rows(reports: Iterable[BackendReport]) -> list[tuple[object, ...]]:
-    """The pools of all backends, as rows of `STATS_COLUMNS`."""
+def _print_report(output: Output, report: BackendReport) -> None:
+    """Print one report of several: its document, or the rows of its pools."""
+    if output.view.has_documents:
+        output.print_json_line(report.model_dump(mode="json"))
+        return
+    for row in _report_rows(report):
+        output.print_json_line(row)
+
+
+def _stats_rows(reports: Iterable[BackendReport]) -> list[dict[str, object]]:
+    """The pools of all backends, as rows of `STATS`."""
     return [row for report in reports for row in _report_rows(report)]
 
 
-def _report_rows(report: BackendReport) -> Iterator[tuple[object, ...]]:
+def _report_rows(report: BackendReport) -> Iterator[dict[str, object]]:
     status = "up" if report.reason is None else "down"
+    told = {"backend": report.backend, "status": status, "at": report.at, "reason": report.reason}
     capabilities = report.capabilities
     if capabilities is None or not capabilities.pools:
-        yield report.backend, status, *[None] * 6, report.at, report.reason
+        yield told
         return
     servers = capabilities.driver_handles_share_servers
     for pool in capabilities.pools:
-        yield report.backend, status, *_capacity(pool), servers, report.at, report.reason
+        yield {
+            **told,
+            **pool.model_dump(include=_CAPACITIES),
+            "pool": pool.name,
+            "driver_handles_share_servers": servers,
+        }
 
 
-def _capacity(pool: Pool) -> tuple[object, ...]:
-    gib = (pool.free_capacity_gib, pool.total_capacity_gib, pool.allocated_capacity_gib)
-    texts = (word if isinstance(word, str) else f"{word:.1f}" for word in gib)
-    return pool.name, *texts, pool.thin_provisioning
+_CAPACITIES = {
+    *("free_capacity_gib", "total_capacity_gib", "allocated_capacity_gib"),
+    "thin_provisioning",
+}
+
+
+def _gib(row: Mapping[str, Any], kind: str) -> object:
+    """A capacity to a tenth of a GiB; a word such as `unknown` as it is."""
+    number = row.get(f"{kind}_capacity_gib")
+    return f"{number:.1f}" if isinstance(number, int | float) else number

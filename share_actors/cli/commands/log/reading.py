@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +16,7 @@ from share_actors.cli.command import command
 from share_actors.cli.output import escape, format_time
 from share_actors.cli.rendering import event_document, print_history
 from share_actors.cli.session import Session
+from share_actors.cli.tables import HISTORY
 from share_actors.errors import InvalidRequest, ShareActorsError
 
 if TYPE_CHECKING:
@@ -264,7 +266,11 @@ def _flat(fields: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@command("log history", examples=["log history homes", "log history homes --log copy.db"])
+@command(
+    "log history",
+    table=replace(HISTORY, times="absolute"),
+    examples=["log history homes", "log history homes --log copy.db"],
+)
 def history(session: Session, entity: EntityArgument, log: LogOption = None) -> None:
     """Show all events of a share, network, server, type or backend as sentences."""
     from share_actors.audit.queries import find_stream

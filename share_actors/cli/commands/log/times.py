@@ -17,7 +17,7 @@ from share_actors.cli.commands.log.reading import (
     opened,
     progress,
 )
-from share_actors.cli.output import count, escape, format_time
+from share_actors.cli.output import Column, Table, count, escape, format_time
 from share_actors.cli.rendering import print_entity, print_share
 from share_actors.cli.session import Session
 from share_actors.errors import InvalidRequest
@@ -30,8 +30,42 @@ if TYPE_CHECKING:
     from share_actors.audit.time_travel import Change, StateAt, Until
 
 PENDING_COLUMNS = ("ASKED FOR, NOT DONE", "ASKED BY", "ASKED AT")
-LIST_COLUMNS = ("ID", "NAME", "GIB", "STATUS", "PROJECT", "HOST", "RULES")
-CHANGE_COLUMNS = ("ASKED AT", "DONE AT", "SHARE", "NAME", "CHANGE", "DETAIL", "ASKED BY", "RESULT")
+PAST_SHARES = Table(
+    "share",
+    (
+        Column("ID", "id", "id", 0),
+        Column("NAME", "name", "word", 1),
+        Column("GIB", "size", "size", 2),
+        Column("STATUS", "status", "word", 1),
+        Column("PROJECT", "project_id", "word", 4),
+        Column("HOST", "host", "word", 3),
+        Column("RULES", "access_rules", "size", 4, lambda share: len(share.access_rules)),
+    ),
+    times="absolute",
+)
+
+
+def _result(change: Change) -> str:
+    if change.failed:
+        return f"failed: {change.failed}"
+    return "done" if change.done_at else "pending"
+
+
+CHANGES = Table(
+    "change",
+    (
+        Column("ASKED AT", "asked_at", "time", 2),
+        Column("DONE AT", "done_at", "time", 4),
+        Column("SHARE", "share_id", "id", 0),
+        Column("NAME", "name", "word", 3),
+        Column("CHANGE", "kind", "word", 1),
+        Column("DETAIL", "detail", "text", 4),
+        Column("ASKED BY", "asked_by", "word", 5),
+        Column("RESULT", "result", "text", 5, _result),
+    ),
+    identity=None,
+    times="absolute",
+)
 LEFT_OUT = {"file", "file_sha256", "events", "streams", "until"}
 """What is said of an archive whose events are not in an answer."""
 
@@ -158,7 +192,7 @@ def _print_state(session: Session, found: StateAt) -> None:
         )
 
 
-@command("log list", examples=["log list --at 2026-03-01T14:05:00Z"])
+@command("log list", table=PAST_SHARES, examples=["log list --at 2026-03-01T14:05:00Z"])
 def list_(
     session: Session,
     at: Annotated[str, typer.Option("--at", metavar="TIME", help="A time with its zone.")],
@@ -176,15 +210,12 @@ def list_(
     with opened(session, log) as reader, indexed(reader, log, index) as usable:
         say_what_is_archived(session, reader)
         shares = shares_at(reader, when, gone=gone, index=usable)
-        if session.json:
-            for share in shares:
-                session.output.print_json_line(share.model_dump(mode="json", context=SHOWN))
-            return
-        rows = [_row(share) for share in shares]
-    if rows:
-        session.output.print_table(LIST_COLUMNS, rows)
-    else:
-        session.output.print_message("No shares.")
+        session.output.print_each(
+            PAST_SHARES,
+            shares,
+            lambda share: share.model_dump(mode="json", context=SHOWN),
+            "No shares.",
+        )
 
 
 def say_what_is_archived(session: Session, reader: LogReader) -> None:
@@ -202,13 +233,9 @@ def say_what_is_archived(session: Session, reader: LogReader) -> None:
         )
 
 
-def _row(share: Share) -> tuple[object, ...]:
-    owner = (share.project_id, share.host, len(share.access_rules))
-    return (share.id, share.name, share.size, share.status, *owner)
-
-
 @command(
     "log diff",
+    table=CHANGES,
     examples=["log diff --from 2026-03-01T00:00:00Z --to 2026-03-02T00:00:00Z"],
 )
 def diff(
@@ -235,18 +262,6 @@ def diff(
         found = sorted(
             changes(reader, first, last, usable), key=lambda c: (c.done_at or last, c.asked_at)
         )
-    if session.json:
-        for change in found:
-            session.output.print_json_line(change.model_dump(mode="json"))
-    elif found:
-        session.output.print_table(CHANGE_COLUMNS, [_change_row(change) for change in found])
-    else:
-        session.output.print_message("Nothing changed.")
-
-
-def _change_row(change: Change) -> tuple[object, ...]:
-    result = (
-        f"failed: {change.failed}" if change.failed else "done" if change.done_at else "pending"
+    session.output.print_each(
+        CHANGES, found, lambda change: change.model_dump(mode="json"), "Nothing changed."
     )
-    what = (change.share_id, change.name, change.kind, change.detail)
-    return (change.asked_at, change.done_at, *what, change.asked_by, result)

@@ -29,7 +29,7 @@ from share_actors.cli.rendering import (
     share_document,
 )
 from share_actors.cli.session import Session
-from share_actors.cli.tables import HISTORY, SHARES
+from share_actors.cli.tables import HISTORY, SHARES, USAGE
 from share_actors.errors import InvalidRequest
 from share_actors.values import Share, ShareStatus
 from share_actors.values.waiting import sentence
@@ -134,7 +134,7 @@ def show_share(session: Session, share: ShareArgument, watch: WatchOption = Fals
     )
 
 
-@command("share usage", examples=["share usage data", "share usage data --json"])
+@command("share usage", table=USAGE, examples=["share usage data", "share usage data --json"])
 def usage(session: Session, share: ShareArgument) -> None:
     """Show how much of a share is used, as its backend measures it now."""
     handle = session.system.share(share)

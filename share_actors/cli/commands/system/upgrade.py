@@ -2,33 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from share_actors.cli.command import command
+from share_actors.cli.output import Column, Table
 from share_actors.cli.session import Session
-from share_actors.client.results import ProcessVersions, SystemVersions
+from share_actors.client.results import SystemVersions
 from share_actors.versions import OWN
 
-COLUMNS = ("PROCESS", "VERSION", "PROTOCOL", "READS FORMAT")
+def _program(told: Mapping[str, Any]) -> str:
+    return f"{told['program']}, silent" if told.get("silent") else told["program"]
 
 
-@command("upgrade show", examples=["upgrade show", "upgrade show --json"])
+PROCESSES = Table(
+    "process",
+    (
+        Column("PROCESS", "process", "id", 0),
+        Column("VERSION", "program", "word", 1, shown=_program),
+        Column("PROTOCOL", "protocol", "size", 2),
+        Column("READS FORMAT", "log_format", "size", 2),
+    ),
+    identity="process",
+)
+
+
+@command("upgrade show", table=PROCESSES, examples=["upgrade show", "upgrade show --json"])
 def show(session: Session) -> None:
     """Show the version of each process, and what is left of an upgrade."""
     versions = session.system.versions()
-    if session.json:
-        session.output.print_json({**versions, "next_step": _next_step(versions)})
-        return
-    session.output.print_fields({"Log": f"written in format {versions['written_format']}"})
-    rows = [
-        (name, _program(told), told["protocol"], told["log_format"])
-        for name, told in versions["processes"].items()
+    told: list[dict[str, object]] = [
+        {"process": name, **told} for name, told in versions["processes"].items()
     ]
-    own = ("this program", OWN.program, OWN.protocol, OWN.log_format)
-    session.output.print_section(COLUMNS, [*rows, own])
-    session.output.print(f"\n{_next_step(versions)}")
+    rows = [*told, {"process": "this program", **OWN._asdict()}]
 
+    def show() -> None:
+        session.output.print_fields({"Log": f"written in format {versions['written_format']}"})
+        session.output.print_section(PROCESSES, rows)
+        session.output.print(f"\n{_next_step(versions)}")
 
-def _program(told: ProcessVersions) -> str:
-    return f"{told['program']}, silent" if told.get("silent") else told["program"]
+    session.output.print_items(
+        PROCESSES, rows, lambda _: {**versions, "next_step": _next_step(versions)}, show=show
+    )
 
 
 def _next_step(versions: SystemVersions) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from share_actors.cli.commands.node import _named, _row
+from share_actors.cli.commands.node import NODES, _named, _row
 from share_actors.cli.commands.system.status import print_status
 from share_actors.cli.output import Output
 from share_actors.client.results import HostStatus, NodeStatus
@@ -56,8 +56,12 @@ def test_a_name_of_two_nodes_is_refused_with_their_ids() -> None:
 
 
 def test_a_row_says_since_when_a_node_is_silent_and_what_is_on_it() -> None:
-    assert _row(HEAD, [ACTOR])[3:] == ("alive", "", "", 3)
-    assert _row(LOST, [])[3:] == ("silent for 12 s", "near", "gold, silver", 0)
+    assert _cells(_row(HEAD, [ACTOR]))[3:] == ["alive", [], [], 3]
+    assert _cells(_row(LOST, []))[3:] == ["silent for 12 s", ["near"], ["gold", "silver"], 0]
+
+
+def _cells(row: dict[str, Any]) -> list[object]:
+    return [column.for_people(row) for column in NODES.columns]
 
 
 def test_a_status_names_silent_nodes_and_how_their_backends_come_back(

@@ -14,10 +14,15 @@ from share_actors.client import ShareSystem
 from share_actors.config import load
 from share_actors.drivers.dummy import DummyDriver
 from share_actors.testing import sync_system
-from share_actors.values import Share, ShareClient
+from share_actors.values import RequestContext, Share, ShareClient
+from tests.waiting import until
 
 CONFIG = """
 erasure.seal = ["user"]
+
+[hosting]
+min_actors = 1
+max_actors = 1
 
 [backends.fast]
 driver = "telling"
@@ -28,6 +33,7 @@ driver = "telling"
 driver_handles_share_servers = true
 options = {{ capacity_gib = 100, directory = "{home}/tenants" }}
 """
+ALICE = RequestContext(user_id="alice", project_id="default", is_admin=True)
 LAST, FIRST = "2100-01-01T00:00:00Z", "2020-01-01T00:00:00Z"
 READS: Mapping[str, Sequence[str]] = {
     "share list": (),
@@ -88,7 +94,9 @@ def site(home: Path) -> Iterator[dict[str, list[str]]]:
     variables = {"SHARE_ACTORS_CONFIG": str(config), "SHARE_ACTORS_HOME": str(home / "home")}
     with (
         mock.patch.dict(os.environ, variables),
-        sync_system(load(config), durable=True, drivers={"telling": TellingDriver}) as system,
+        sync_system(
+            load(config), durable=True, drivers={"telling": TellingDriver}, context=ALICE
+        ) as system,
         mock.patch.object(Session, "system", system),
     ):
         ids = fill(system)
@@ -114,4 +122,5 @@ def fill(system: ShareSystem) -> dict[str, str]:
     system.nodes.drain("here", reason="new kernel", wait=False)
     system.nodes.undrain("here")
     [server] = system.servers.list().items
+    until(lambda: len(system.backends.history("fast")) == 3)  # it is set up
     return {"SNAPSHOT": snapshot.id, "SERVER": server.id}

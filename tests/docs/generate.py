@@ -56,7 +56,7 @@ from share_actors.drivers.local.servers import LocalServersOptions
 from share_actors.events.envelope import Envelope
 from share_actors.events.topics import COMMANDS, EVENTS
 from share_actors.values.checks.limits import LIMITS
-from tests.docs import bad_input, driver_promises, manila_words, shell
+from tests.docs import bad_input, driver_promises, manila_words, pictures, shell
 from tests.docs.configuration import options, settings
 from tests.docs.pages import ROOT
 from tests.docs.tables import doc, summary, table
@@ -282,6 +282,7 @@ SECTIONS: Mapping[str, Mapping[str, Callable[[], str]]] = {
         "list options": shell.list_options,
         "exit codes": shell.exit_codes,
     },
+    "lists.md": {"pictures": pictures.pictures},
     "security.md": {"matrix": permissions},
 }
 

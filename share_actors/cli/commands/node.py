@@ -46,11 +46,13 @@ NodeArgument = Annotated[
 def list_nodes(session: Session) -> None:
     """List the nodes of the Ray cluster, also those that were lost."""
     manager = _manager_status(session)
-    rows = [
-        {**node, "shares": sum(a["shares"] for a in _actors_on(node, manager["actors"]))}
-        for node in manager["nodes"]
-    ]
+    rows = [_row(node, _actors_on(node, manager["actors"])) for node in manager["nodes"]]
     session.output.print_items(NODES, rows, lambda found: {"nodes": _documents(found)})
+
+
+def _row(node: NodeStatus, actors: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A node as a row of `NODES`: with the number of shares on it."""
+    return {**node, "shares": sum(actor["shares"] for actor in actors)}
 
 
 def _documents(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -66,7 +68,7 @@ def show(session: Session, node: NodeArgument) -> None:
     backends = {name: manager["backends"][name] for name in found["backends"]}
     session.output.print_items(
         NODES,
-        [{**found, "shares": sum(actor["shares"] for actor in actors)}],
+        [_row(found, actors)],
         lambda _: {**found, "actors": actors, "backends": backends},
         show=lambda: _print_node(session, found, actors, backends),
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TextIO
+from itertools import accumulate
+from typing import IO, Any, NamedTuple, TextIO
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -18,6 +19,7 @@ from share_actors.cli.output.layout import (
     lay_out,
     lay_out_fields,
     plain,
+    wrap,
 )
 from share_actors.cli.output.view import View
 
@@ -125,14 +127,27 @@ def _styled(line: StyledLine) -> Text:
     return text
 
 
-def terminal_width(stream: TextIO) -> int | None:
+def wrapped(markup: str, stream: IO[str]) -> Iterator[Text]:
+    """The lines of *markup* on *stream*: wrapped between words, if it is a terminal."""
+    width = terminal_width(stream)
+    for line in Text.from_markup(markup, emoji=False).split("\n", allow_blank=True):
+        if width is None or line.cell_len <= width:
+            yield line
+            continue
+        ends = accumulate(len(part) + 1 for part in wrap(line.plain, width))
+        for part in line.divide(end for end in ends if end < len(line)):
+            part.rstrip()
+            yield part
+
+
+def terminal_width(stream: IO[str]) -> int | None:
     """The width of the terminal that *stream* is, or that COLUMNS gives for it; None if it is none."""
     if not stream.isatty():
         return None
     return next(_known_widths(stream), FALLBACK_WIDTH)
 
 
-def _known_widths(stream: TextIO) -> Iterator[int]:
+def _known_widths(stream: IO[str]) -> Iterator[int]:
     asked = os.environ.get("COLUMNS", "")
     if asked.isascii() and asked.isdigit() and int(asked[:6]) > 0:
         yield int(asked[:6])

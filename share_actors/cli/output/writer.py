@@ -193,10 +193,9 @@ class Output:
         laid = self._lines.of_table(declared, list(rows))
         self._lines.write(laid.lines)
         if laid.hidden:
-            hidden = ", ".join(laid.hidden)
-            self.print_message(
-                f"[dim]No room for {escape(hidden)}: -o wide shows all, --columns some.[/]"
-            )
+            choice = ", --columns some" if declared is self.table else ""
+            hidden = escape(", ".join(laid.hidden))
+            self.print_message(f"[dim]No room for {hidden}: -o wide shows all{choice}.[/]")
 
     def print_section(self, table: Table | Sequence[str], rows: Sequence[Any]) -> None:
         """Print an empty line and a table; nothing if there are no rows."""
@@ -252,7 +251,10 @@ def _console(stream: TextIO) -> Console:
 
 def _print_text(console: Console, text: str) -> None:
     """Print *text* wrapped between words: no word is broken."""
-    console.print(escaped(text, keep="\n"), highlight=False, overflow="ignore", crop=False)
+    from share_actors.cli.output.lines import wrapped
+
+    for line in wrapped(escaped(text, keep="\n"), console.file):
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 def _indented(text: str) -> str:

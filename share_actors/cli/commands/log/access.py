@@ -62,12 +62,12 @@ ACCESS = Table(
 REACH = Table(
     "period",
     (
-        Column("FROM", "start", "time", 2),
-        Column("TO", "end", "time", 2),
-        Column("SHARE", "share_id", "id", 0),
-        Column("NAME", "share_name", "word", 3),
-        Column("PROJECT", "project_id", "word", 4),
-        Column("CLIENT", "client", "id", 3),
+        Column("FROM", "start", "time", 0),
+        Column("TO", "end", "time", 1),
+        Column("SHARE", "share_id", "id", 3),
+        Column("NAME", "share_name", "word", 2),
+        Column("PROJECT", "project_id", "word", 5),
+        Column("CLIENT", "client", "id", 4),
         Column("INTENDED", "intended", "word", 1, shown=lambda found: _level(found.intended)),
         Column("IN FORCE", "in_force", "word", 1, shown=lambda found: _level(found.in_force)),
         Column("SNAPSHOT", "snapshot_id", "id", 6),
@@ -81,13 +81,13 @@ REACH = Table(
 EXPOSURES = Table(
     "exposure",
     (
-        Column("ASKED AT", "asked_at", "time", 1),
-        Column("GONE AT", "gone_at", "time", 3),
-        Column("SECONDS", "seconds", "size", 2, shown=lambda found: _rounded(found.seconds)),
-        Column("SHARE", "share_id", "id", 0),
-        Column("NAME", "share_name", "word", 4),
+        Column("ASKED AT", "asked_at", "time", 0),
+        Column("GONE AT", "gone_at", "time", 5),
+        Column("SECONDS", "seconds", "size", 1, shown=lambda found: _rounded(found.seconds)),
+        Column("SHARE", "share_id", "id", 4),
+        Column("NAME", "share_name", "word", 2),
         Column(
-            "CLIENT", "access_to", "id", 3, shown=lambda one: f"{one.access_type} {one.access_to}"
+            "CLIENT", "access_to", "id", 2, shown=lambda one: f"{one.access_type} {one.access_to}"
         ),
         Column("LEVEL", "access_level", "word", 5),
         Column("KIND", "kind", "word", 3),

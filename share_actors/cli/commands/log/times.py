@@ -54,10 +54,10 @@ def _result(change: Change) -> str:
 CHANGES = Table(
     "change",
     (
-        Column("ASKED AT", "asked_at", "time", 2),
+        Column("ASKED AT", "asked_at", "time", 0),
         Column("DONE AT", "done_at", "time", 4),
-        Column("SHARE", "share_id", "id", 0),
-        Column("NAME", "name", "word", 3),
+        Column("SHARE", "share_id", "id", 1),
+        Column("NAME", "name", "word", 2),
         Column("CHANGE", "kind", "word", 1),
         Column("DETAIL", "detail", "text", 4),
         Column("ASKED BY", "asked_by", "word", 5),

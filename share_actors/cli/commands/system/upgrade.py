@@ -11,6 +11,7 @@ from share_actors.cli.session import Session
 from share_actors.client.results import SystemVersions
 from share_actors.versions import OWN
 
+
 def _program(told: Mapping[str, Any]) -> str:
     return f"{told['program']}, silent" if told.get("silent") else told["program"]
 

@@ -131,6 +131,24 @@ def global_options(*, root: bool, table: Table | None = None) -> list[Parameter]
     return [*common, *lists]
 
 
+def group_options() -> tuple[list[Any], Any]:
+    """The parameters of a group, so that an option may stand between it and its command; their callback."""
+
+    def keep(ctx: typer.Context, **options: Any) -> None:
+        ctx.obj = ctx.obj.replace(**options)
+
+    lists = [option.parameter(LIST_OPTIONS_PANEL, root=False) for option in _LISTS]
+    declared = _with_signature(keep, keep, [_CONTEXT, *global_options(root=False), *lists])
+    single = typer.Typer(add_completion=False)
+    single.command("options")(declared)
+    read: Any = typer.main.get_command(single)
+    for parameter in read.params:
+        parameter.hidden = (
+            True  # else they would stand before the commands in the help of each group
+        )
+    return list(read.params), read.callback
+
+
 def _keyword(name: str, annotation: Any, default: Any) -> Parameter:
     return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 

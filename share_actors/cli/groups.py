@@ -118,9 +118,16 @@ class ListedCommands(Mapping[str, Any]):
     def _make(self, name: str, listed: Listed) -> Any:
         if not listed.is_group:
             return ListedCommand(name, listed)
+        from share_actors.cli.command import group_options  # noqa: PLC0415 - it needs this module
+
+        parameters, callback = group_options()
         return CommandGroup(
             name=name,
             help=listed.summary,
+            params=parameters,
+            callback=callback,
+            epilog="The options of its commands for output, the system and the user may stand before the"
+            " command too.",
             commands=CommandsOfGroup(name, listed.modules),  # type: ignore[arg-type]
             no_args_is_help=True,
             rich_markup_mode="rich",

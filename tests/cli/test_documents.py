@@ -13,6 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from share_actors.cli.output.cells import Reader
 from share_actors.cli.output.documents import csv_text, json_text, yaml_text
 
 ANY_TEXT = st.text() | st.text("\udcff\x00\x1b\x7f\x85\u2028:-#'\"{}[]yesno~0.1\n\t ")
@@ -59,3 +60,10 @@ def test_csv_reads_back_to_the_same_texts(rows: list[list[str]]) -> None:
 )
 def test_a_cell_of_csv_is_a_text_a_time_or_json(value: object, cell: str) -> None:
     assert list(csv.reader([csv_text([[value]])])) == [[cell]]
+
+
+def test_what_an_encoding_cannot_express_is_escaped_before_widths_are_counted() -> None:
+    reader = Reader(datetime(2026, 3, 1, tzinfo=UTC), encoding="ascii")
+
+    assert reader.cell("süß\x1b") == r"s\xfc\xdf\x1b"
+    assert reader.cell(("a", None)) == "a, -"

@@ -12,13 +12,8 @@ from tests.cli_home import error_of, home, run
 
 __all__ = ["home"]
 
-ALIKE = (
-    ("{} metrics list", "metrics list {}"),
-    ("{} config show", "config show {}"),
-)
 
-
-@pytest.mark.parametrize(("before", "after"), ALIKE)
+@pytest.mark.parametrize("command", ["metrics list", "config show"])
 @pytest.mark.parametrize(
     "options",
     [
@@ -32,13 +27,16 @@ ALIKE = (
         "--no-headers",
     ],
 )
-def test_an_option_does_the_same_before_and_after_the_command(
-    before: str, after: str, options: str, home: Path
+def test_an_option_does_the_same_before_within_and_after_the_command(
+    command: str, options: str, home: Path
 ) -> None:
-    first, second = (run(*line.format(options).split()) for line in (before, after))
+    group, name = command.split()
+    lines = (f"{options} {command}", f"{group} {options} {name}", f"{command} {options}")
+    first, *others = (run(*line.split()) for line in lines)
 
     assert first.exit_code == 0, first.output
-    assert first.stdout == second.stdout != ""
+    assert [other.stdout for other in others] == [first.stdout] * 2
+    assert first.stdout
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from share_actors.cli.batch_file import STDIN, Columns
 from share_actors.cli.exit_codes import SOME_FAILED
 from share_actors.cli.output import count, error_document, escape
+from share_actors.cli.rendering import share_document
 from share_actors.cli.session import Session
 from share_actors.errors import ShareActorsError
 
@@ -93,8 +94,10 @@ class BatchReport:
             self.recorded += 1
         else:
             self.done += 1
-        if self._prints_documents or (self._session.json and result.error is None):
+        if self._prints_documents:
             self._session.output.print_json_line(self._document(line, status, result))
+        elif self._session.json and result.error is None:
+            self._session.output.print_json_line(_row(result))
         elif result.error is not None:
             told = f"{self._file_name}:{line}: {result.error.message}"
             self._session.output.print_message(
@@ -152,6 +155,14 @@ class BatchReport:
             **self._kind.document(result),
             "error": None if result.error is None else error_document(result.error),
         }
+
+
+def _row(result: BulkResult) -> dict[str, Any]:
+    """What was made or changed, as the document of a row: the access rule, or else the share."""
+    if result.rule is not None:
+        return result.rule.model_dump(mode="json")
+    share = {} if result.share is None else share_document(result.share)
+    return {"id": result.share_id, **share}
 
 
 def _status(result: BulkResult) -> str:

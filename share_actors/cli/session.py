@@ -29,6 +29,9 @@ START_A_SYSTEM = "Start one with `share-actors up`."
 RESTART_THE_SYSTEM = "Nothing was lost. Start it again with `share-actors up`."
 
 
+_NEVER_EMPTY = ("output", "columns", "sort", "times")
+
+
 @dataclass(frozen=True)
 class Options:
     """The global options, which may stand before or after a subcommand."""
@@ -54,10 +57,15 @@ class Options:
 
         Of *json* and *output* the later one counts; of both at once, *output*.
         """
-        given = {k: v for k, v in options.items() if v not in (None, False)}
+        given = {k: v for k, v in options.items() if _is_given(k, v)}
         if "json" in given and "output" not in given:
             given["output"] = None
         return Options(**{**self.__dict__, **given})
+
+
+def _is_given(option: str, value: object) -> bool:
+    """Whether *value* counts: an empty text only where it is refused as what it is."""
+    return value not in (None, False) and (value != "" or option in _NEVER_EMPTY)
 
 
 class Session:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -92,12 +92,14 @@ class Table:
         """The fields of all columns: `id, name, size`."""
         return ", ".join(column.field for column in self.columns)
 
-    def name_of(self, item: Any) -> str:
-        """What `--quiet` prints of *item*: its id."""
+    def names_of(self, items: Iterable[Any]) -> Iterator[str]:
+        """What `--quiet` prints of *items*: the id of each that has one."""
         by_field = {column.field: column for column in self.columns}
         assert self.identity is not None
         known = by_field.get(self.identity) or Column("", self.identity)
-        return str(known.of(item))
+        for item in items:
+            if (name := known.of(item)) not in (None, ""):
+                yield str(name)
 
 
 def _plain(name: str) -> str:

@@ -58,7 +58,8 @@ def early_view(asked: str) -> View:
 
 def parse_view(options: Any, command: str, table: Table | None) -> View:
     """The view that *options* ask for; raises `InvalidRequest` if *command* has no such output."""
-    form, render = _format(options.output or ("json" if options.json else "table"))
+    chosen = options.output
+    form, render = _format(("json" if options.json else "table") if chosen is None else chosen)
     view = View(
         format=form,
         render=render,

@@ -159,9 +159,9 @@ class Output:
     def _print_rows(self, table: Table, items: Sequence[Any]) -> None:
         """Print *items* for programs: their names, their ids, or CSV."""
         if self.view.quiet:
-            lines = [table.name_of(item) for item in items]
+            lines = list(table.names_of(items))
         elif self.view.format == "name":
-            lines = [f"{table.prefix}/{table.name_of(item)}" for item in items]
+            lines = [f"{table.prefix}/{name}" for name in table.names_of(items)]
         else:
             self._print_csv(table, items)
             return

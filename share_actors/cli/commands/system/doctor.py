@@ -12,7 +12,8 @@ import typer
 from share_actors.cli.command import command
 from share_actors.cli.commands.system.monitoring_needs import monitoring_needs
 from share_actors.cli.exit_codes import LACKING
-from share_actors.cli.output import Output, count, escape
+from share_actors.cli.output import Column, Output, Table, count, escape
+from share_actors.cli.output.columns import WIDE
 from share_actors.cli.session import Session
 from share_actors.cli.strays import show_strays
 from share_actors.config import Config
@@ -29,7 +30,18 @@ from share_actors.errors import ConfigError
 
 _PLACES = {"root": "shares", "device": "shares.img"}
 """Options of drivers that are examined without configuration, and where they are below the home."""
-COLUMNS = ("STATE", "WHAT", "FOUND", "FOR", "MEND IT WITH")
+REQUIREMENTS = Table(
+    "requirement",
+    (
+        Column("STATE", "state", "word", 0),
+        Column("WHAT", "what", "text", 1),
+        Column("FOUND", "found", "text", 3),
+        Column("FOR", "why", "text", 4),
+        Column("MEND IT WITH", "mend", "text", 2),
+        Column("BACKEND", "backend", "word", WIDE),
+    ),
+    identity=None,
+)
 
 
 class Diagnosis(NamedTuple):
@@ -80,6 +92,7 @@ DeleteStraysOption = Annotated[
 
 @command(
     "doctor",
+    table=REQUIREMENTS,
     examples=(
         "doctor",
         "doctor local",
@@ -114,10 +127,13 @@ def doctor(
     found = list(_diagnoses(session.config, backends or (), has_file))
     needs = [] if backends else monitoring_needs(session.config, has_file=has_file)
     monitoring = Diagnosis("monitoring", "", needs)
-    if session.json:
-        session.output.print_json(_document(found, monitoring))
-    else:
-        _print(session.output, [*found, monitoring] if needs else found)
+    told = [*found, monitoring] if needs else found
+    session.output.print_items(
+        REQUIREMENTS,
+        [row for diagnosis in told for row in _rows(diagnosis)],
+        lambda _: _document(found, monitoring),
+        show=lambda: _print(session.output, told),
+    )
     if any(diagnosis.lacking("missing") for diagnosis in (*found, monitoring)):
         raise typer.Exit(LACKING)
 
@@ -194,7 +210,7 @@ def _print(output: Output, found: Sequence[Diagnosis]) -> None:
         title = f"Backend [bold]{escape(diagnosis.name)}[/] (driver {escape(diagnosis.driver)})"
         output.print(f"{title if diagnosis.driver else 'Monitoring'}: {_summary(diagnosis)}")
         if diagnosis.requirements:
-            output.print_table(COLUMNS, map(_row, diagnosis.requirements))
+            output.print_table(REQUIREMENTS, _rows(diagnosis))
 
 
 def _summary(diagnosis: Diagnosis) -> str:
@@ -207,11 +223,9 @@ def _summary(diagnosis: Diagnosis) -> str:
     return f"[green]has what it requires.[/]{told}"
 
 
-def _row(requirement: Requirement) -> tuple[str, ...]:
-    return (
-        requirement.state,
-        requirement.what,
-        requirement.found,
-        requirement.why,
-        requirement.mend,
-    )
+def _rows(diagnosis: Diagnosis) -> list[dict[str, object]]:
+    """The requirements as rows of `REQUIREMENTS`."""
+    return [
+        {"backend": diagnosis.name, "state": requirement.state, **requirement.model_dump()}
+        for requirement in diagnosis.requirements or ()
+    ]

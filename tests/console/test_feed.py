@@ -9,14 +9,17 @@ from typing import cast
 
 import pytest
 
+from share_actors.cli.console import app
 from share_actors.cli.console import feed as feeds
 from share_actors.cli.console.app import Console
 from share_actors.cli.console.feed import WAITING, Feed, Interrupted, Missed, News, Resumed, Viewer
 from share_actors.cli.console.guard import Keys
-from share_actors.cli.console.source import Source
+from share_actors.cli.console.source import About, Source
 from share_actors.errors import InvalidRequest, ShareActorsError, Unavailable
 from share_actors.events.envelope import Recorded
 from share_actors.events.share.messages import ShareDeleted
+from share_actors.values import RequestContext
+from tests.console.site import browser_of
 from tests.events.share_events import envelope
 from tests.waiting import until_async
 
@@ -41,6 +44,9 @@ class ScriptedLog:
     def _check(self) -> None:
         if self.problem is not None:
             raise self.problem
+
+    async def about(self) -> About:
+        return About("share-actors", RequestContext(user_id="alice"))
 
     async def recent(self, count: int) -> Sequence[Recorded]:
         self._check()
@@ -174,3 +180,14 @@ def test_a_browser_gets_rows_with_the_positions_from_which_it_goes_on() -> None:
         await until_async(lambda: log.open == 0)
 
     follow(scenario, 1)
+
+
+def test_too_many_viewers_are_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "MAX_VIEWERS", 0)
+
+    async def run() -> None:
+        keys = Keys()
+        async with browser_of(cast("Source", ScriptedLog()), keys) as browser:
+            assert (await browser.get("/events/stream")).status_code == 503
+
+    asyncio.run(run())

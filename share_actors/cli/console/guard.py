@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from urllib.parse import parse_qsl, urlencode
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -130,8 +130,3 @@ def _with_headers(send: Send, *, private: bool) -> Callable[[Message], Awaitable
 def _headers(private: bool) -> Iterable[tuple[str, str]]:
     yield from HEADERS.items()
     yield "cache-control", "no-store" if private else "no-cache"
-
-
-def wants_fragment(headers: Headers) -> bool:
-    """Whether a request is htmx's, which puts the answer into the page that is shown."""
-    return headers.get("hx-request") == "true"

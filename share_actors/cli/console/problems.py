@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from share_actors.client.results import (
@@ -150,9 +150,3 @@ def _of_catalog(catalog: CatalogStatus) -> Iterator[Problem]:
             "After fixing the cause:",
             f"share-actors catalog unpark {stream}",
         )
-
-
-def pressure(manager: Mapping[str, object]) -> int:
-    """How many commands are in progress at the manager."""
-    waiting = manager.get("waiting", 0)
-    return waiting if isinstance(waiting, int) else 0

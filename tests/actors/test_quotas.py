@@ -213,3 +213,17 @@ def test_a_project_sees_its_own_quotas_only(tmp_path: Path) -> None:
             await member(running).quotas.get("ops")
 
     in_system(config(tmp_path), scenario)
+
+
+def test_a_first_limit_anywhere_is_known_at_the_next_request(tmp_path: Path) -> None:
+    async def scenario(running: InProcessSystem) -> None:
+        share = await running.create_share(size=1)
+        await share.create_snapshot("one")
+        await running.quotas.set({"snapshots": 1}, running.context.project_id)
+
+        with pytest.raises(OverQuota):
+            await share.create_snapshot("two")
+        await running.quotas.unset((), running.context.project_id)
+        await share.create_snapshot("two")
+
+    in_system(config(tmp_path), scenario)

@@ -52,8 +52,9 @@ def replayed(kind: str, site: Site) -> list[Any]:
 
 
 def false_refusals(site: Site, requests: list[Request]) -> list[str]:
-    """Refusals that no state of the share between request and reply explains."""
+    """Refusals that no state of the share between request and reply explains; quotas are not its state."""
     refused = [r for r in requests if r.reply == "refused" and r.command is not None]
+    refused = [r for r in refused if not r.refusal.startswith("over_quota:")]
     with opened(site.config.log, site.config.log_path) as log:
         return [
             f"{request.kind} {request.command_id}: {request.refusal}"

@@ -23,6 +23,7 @@ from share_actors.events import share, share_server
 from tests.acceptance.systems import Site
 from tests.faults.dummy_backends import SETTINGS, DummyBackends, slow
 from tests.faults.killer import Killer
+from tests.faults.quota_count import LIMITS, quota_report
 from tests.faults.reconciliation import (
     ZEROS,
     Backends,
@@ -137,6 +138,7 @@ def _report(
         "commands": len(requests),
         **{f"told {reply}": n for reply, n in sorted(replies.items())},
         "by kind": dict(Counter(r.kind for r in requests)),
+        "refused by quotas": sum(r.refusal.startswith("over_quota:") for r in requests),
         "asked again by clients": sum(r.retries for r in requests),
         "asked again after": last_errors(requests),
         "told that nothing was recorded": sum(len(r.denials) for r in requests),
@@ -164,6 +166,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--rounds", type=int, help="instead: rounds of rules (16 for a good look)")
+    parser.add_argument("--quotas", action="store_true", help="limit the clients, and count")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     options = parser.parse_args()
     out, sys.stdout = sys.stdout, sys.stderr  # Ray prints every process that died to stdout
@@ -175,7 +178,14 @@ def main() -> int:
             if options.rounds:
                 report |= rounds_of_rules(site, options.rounds, options.seed, RULE_CLIENTS)
             else:
+                if options.quotas:
+                    site.system.quotas.set(LIMITS)
                 report |= soak(site, options.minutes, options.seed, print_progress)
+            if options.quotas:
+                report |= quota_report(site)
+                report["wrong"] |= (
+                    {"quotas": report["quota drift"]} if report["quota drift"] else {}
+                )
         finally:
             site.stop()
     print(json.dumps(report, indent=2), file=out, flush=True)

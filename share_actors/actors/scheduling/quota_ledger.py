@@ -218,8 +218,8 @@ class QuotaLedger:
             account = self._projects.setdefault(project_id, ProjectAccount(limits))
             account.limits, account.read_at = limits, read_at
         whole = effective(self.settings, uses.default, uses.default)
-        if not uses.is_limited and uses.as_of is None and max(whole.values()) == UNLIMITED:
-            self._nothing_limited_at = read_at
+        is_free = not uses.is_limited and uses.as_of is None and max(whole.values()) == UNLIMITED
+        self._nothing_limited_at = read_at if is_free else float("-inf")
 
     def _adopt_sums(self, sums: Mapping[str, ProjectUses], over: dict[str, set[str]]) -> None:
         """Take over the sums of projects of which every watched entity was read at the same time."""

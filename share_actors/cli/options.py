@@ -193,19 +193,3 @@ def print_page(
             f"There are more: continue with --marker {end.marker}, or use --all."
             + (" Only this page is sorted." if output.view.sort else "")
         )
-
-
-def print_list(
-    session: Session, noun: str, columns: tuple[str, ...], rows: list[Any], end: End
-) -> None:
-    """Print *rows* as a table, or that there are none; how to list the next page; and how far they are."""
-    marker = end.marker
-    print_as_of(session, end.as_of)
-    if rows:
-        session.output.print_table(columns, rows)
-    else:
-        session.output.print_message(f"No {noun}s.")
-    if marker is not None:
-        session.output.print_message(
-            f"There are more: continue with --marker {marker}, or use --all."
-        )

@@ -66,6 +66,9 @@ READS: Mapping[str, Sequence[str]] = {
     "node history": (),
     "subject list": (),
     "upgrade show": (),
+    "quota show": (),
+    "quota list": (),
+    "quota history": (),
     "metrics list": (),
     "config show": (),
     "log list": ("--at", LAST),
@@ -109,6 +112,7 @@ def site(home: Path) -> Iterator[dict[str, list[str]]]:
 def fill(system: ShareSystem) -> dict[str, str]:
     """Make something of each kind; gives the ids that `READS` has words for."""
     system.types.create("gold", {"driver_handles_share_servers": "False"}, description="fast disks")
+    system.quotas.set({"shares": 100, "gigabytes": 5000})
     network = system.networks.create(cidr="10.0.0.0/28", name="blue", gateway="10.0.0.1")
     system.create_share(size=1, name="tenant", share_network_id=network.id, backend="tenants")
     homes = system.create_share(

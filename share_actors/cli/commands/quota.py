@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -13,16 +14,42 @@ from share_actors.cli.options import (
     MarkerOption,
     WaitOption,
     fetch_pages,
-    print_list,
+    print_page,
     set_fields,
 )
+from share_actors.cli.output import Column, Table
 from share_actors.cli.rendering import entity_document, print_history
 from share_actors.cli.session import Session
+from share_actors.cli.tables import HISTORY
 from share_actors.errors import InvalidRequest
 from share_actors.values import QUOTA_NAMES, UNLIMITED, Quota, QuotaUsage
 
-COLUMNS = ("QUOTA", "USED", "RESERVED", "LIMIT")
-LIST_COLUMNS = ("PROJECT", "USER", "TYPE", "QUOTA", "LIMIT")
+
+def _shown(row: Mapping[str, Any]) -> object:
+    return "unlimited" if row["limit"] == UNLIMITED else row["limit"]
+
+
+USAGE = Table(
+    "quota",
+    (
+        Column("QUOTA", "quota", "id", 0),
+        Column("USED", "used", "size", 1),
+        Column("RESERVED", "reserved", "size", 2),
+        Column("LIMIT", "limit", "size", 1, shown=_shown),
+    ),
+    identity="quota",
+)
+LIMITS = Table(
+    "quota",
+    (
+        Column("PROJECT", "project_id", "word", 0),
+        Column("USER", "user_id", "word", 2),
+        Column("TYPE", "share_type", "word", 2),
+        Column("QUOTA", "quota", "word", 1),
+        Column("LIMIT", "limit", "size", 1, shown=_shown),
+    ),
+    identity=None,
+)
 _ALL_PROJECTS = "(default)"
 ProjectOption = Annotated[
     str | None,
@@ -47,6 +74,7 @@ def _limit(name: str, help_text: str) -> Any:
 
 @command(
     "quota show",
+    table=USAGE,
     examples=["quota show", "quota show --project web", "quota show --project web --type gold"],
 )
 def show(
@@ -60,7 +88,7 @@ def show(
     _print_usage(session, usage)
 
 
-@command("quota list", examples=["quota list", "quota list --all"])
+@command("quota list", table=LIMITS, examples=["quota list", "quota list --all"])
 def list_quotas(
     session: Session,
     limit: LimitOption = 100,
@@ -70,12 +98,9 @@ def list_quotas(
 ) -> None:
     """List the limits that were set, by project; `quota show` has what is used of them."""
     quotas, end = fetch_pages(session.system.quotas.list, limit, marker, all_pages, wait=wait)
-    if session.json:
-        documents = [entity_document(quota) for quota in quotas]
-        session.output.print_json({"quotas": documents, **end.document()})
-        return
     rows = [row for quota in quotas for row in _rows(quota)]
-    print_list(session, "quota", LIST_COLUMNS, rows, end)
+    documents = [entity_document(quota) for quota in quotas]
+    print_page(session, LIMITS, rows, lambda _: {"quotas": documents}, end)
 
 
 @command(
@@ -145,7 +170,7 @@ def unset(
     _print_usage(session, quotas.usage(project, user_id=user, share_type=share_type))
 
 
-@command("quota history", examples=["quota history --project web"])
+@command("quota history", table=HISTORY, examples=["quota history --project web"])
 def history(session: Session, project: ProjectOption = None) -> None:
     """Show who changed the limits of a project, when, and to what."""
     chosen = session.system.context.project_id if project is None else project
@@ -159,15 +184,15 @@ def _check_default(*scope: str | None) -> None:
 
 
 def _print_usage(session: Session, usage: QuotaUsage) -> None:
-    if session.json:
-        quotas = {name: quota._asdict() for name, quota in usage.quotas.items()}
-        session.output.print_json({**entity_document(usage), "quotas": quotas})
-        return
-    rows = [
-        (name, quota.used, quota.reserved, _shown(quota.limit))
-        for name, quota in usage.quotas.items()
-    ]
-    session.output.print_table(COLUMNS, rows)
+    quotas = {name: quota._asdict() for name, quota in usage.quotas.items()}
+    session.output.print_items(
+        USAGE,
+        [{"quota": name, **quota} for name, quota in quotas.items()],
+        lambda rows: {
+            **entity_document(usage),
+            "quotas": {row["quota"]: quotas[row["quota"]] for row in rows},
+        },
+    )
 
 
 def _print_exceeded(session: Session, usage: QuotaUsage) -> None:
@@ -180,22 +205,24 @@ def _print_exceeded(session: Session, usage: QuotaUsage) -> None:
 
 
 def _print_quota(session: Session, quota: Quota) -> None:
-    if session.json:
-        session.output.print_json(entity_document(quota))
-    elif rows := _rows(quota):
-        session.output.print_table(LIST_COLUMNS, rows)
+    rows = _rows(quota)
+    if rows or session.json:
+        session.output.print_items(LIMITS, rows, lambda _: entity_document(quota))
     else:
         session.output.print_message("No limits are set: those of the configuration hold.")
 
 
-def _rows(quota: Quota) -> list[tuple[object, ...]]:
+def _rows(quota: Quota) -> list[dict[str, Any]]:
+    """The limits of *quota*, as rows of `LIMITS`."""
     project = quota.project_id if quota.id != "default" else _ALL_PROJECTS
     return [
-        (project, each.user_id, each.share_type, name, _shown(limit))
+        {
+            "project_id": project,
+            "user_id": each.user_id,
+            "share_type": each.share_type,
+            "quota": name,
+            "limit": limit,
+        }
         for each in quota.limits
         for name, limit in each.limits.items()
     ]
-
-
-def _shown(limit: int) -> object:
-    return "unlimited" if limit == UNLIMITED else limit

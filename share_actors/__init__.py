@@ -73,6 +73,8 @@ if TYPE_CHECKING:
     from share_actors.values import ShareType as ShareType
     from share_actors.values import ShareUsage as ShareUsage
     from share_actors.values import Snapshot as Snapshot
+    from share_actors.values import SnapshotPolicy as SnapshotPolicy
+    from share_actors.values import SnapshotSchedule as SnapshotSchedule
 
 __all__ = [
     "AccessRule",
@@ -133,6 +135,8 @@ __all__ = [
     "ShareType",
     "ShareUsage",
     "Snapshot",
+    "SnapshotPolicy",
+    "SnapshotSchedule",
     "TimedOut",
     "TracesSettings",
     "Unavailable",
@@ -209,6 +213,8 @@ _MODULES = {
         "ShareType",
         "ShareUsage",
         "Snapshot",
+        "SnapshotPolicy",
+        "SnapshotSchedule",
     ],
 }
 """The public names, by the module that defines them."""

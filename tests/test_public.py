@@ -71,6 +71,8 @@ PUBLIC_NAMES = {
         "ShareType",
         "ShareUsage",
         "Snapshot",
+        "SnapshotPolicy",
+        "SnapshotSchedule",
         "TimedOut",
         "TracesSettings",
         "Unavailable",

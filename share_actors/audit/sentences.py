@@ -15,6 +15,7 @@ from share_actors.events import (
     share,
     share_network,
     share_type,
+    snapshot_policy,
     subject,
 )
 from share_actors.events.decider import Event
@@ -33,6 +34,7 @@ _SENTENCES: Mapping[type[Event], Callable[[Any, str], str]] = {
         (share_network.NetworkEvent, network.sentence),
         (server_messages.OwnEvent, server.sentence),
         (share_type.TypeEvent, share_type.sentence),
+        (snapshot_policy.PolicyEvent, snapshot_policy.sentence),
         (backend.BackendEvent, backend_sentences.sentence),
         (cluster.ClusterEvent, cluster.sentence),
         (quota.QuotaEvent, quota.sentence),

@@ -33,6 +33,7 @@ from share_actors.client.keywords import (
 )
 from share_actors.client.manager import Manager
 from share_actors.client.nodes import AsyncNodeCollection
+from share_actors.client.policies import AsyncSnapshotPolicyCollection
 from share_actors.client.queries import AsyncSystemQueries
 from share_actors.client.quotas import AsyncQuotaCollection
 from share_actors.client.requests import Requests
@@ -91,6 +92,7 @@ class AsyncShareSystem(Shown, AsyncSystemQueries):
         self.networks = AsyncShareNetworkCollection(self._requests)
         self.servers = AsyncShareServerCollection(self._requests)
         self.types = AsyncShareTypeCollection(self._requests)
+        self.snapshot_policies = AsyncSnapshotPolicyCollection(self._requests)
         self.backends = AsyncBackendCollection(self._requests, self._creator)
         self.bulk = AsyncBulk(self._requests, self._creator, self.share)
         self.subjects = AsyncSubjectCollection(self._requests)

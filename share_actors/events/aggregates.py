@@ -16,12 +16,22 @@ from share_actors.events import (
     share_network,
     share_server,
     share_type,
+    snapshot_policy,
 )
 from share_actors.values.checks.ids import is_id
 
 AGGREGATES = {
     module.KIND: module
-    for module in (share, share_server, share_network, share_type, backend, cluster, quota)
+    for module in (
+        share,
+        share_server,
+        share_network,
+        share_type,
+        snapshot_policy,
+        backend,
+        cluster,
+        quota,
+    )
 }
 """Every aggregate, by its kind."""
 

@@ -16,6 +16,7 @@ from share_actors.events import (
     share_network,
     share_server,
     share_type,
+    snapshot_policy,
     subject,
 )
 from share_actors.events.decider import Command, Event
@@ -37,6 +38,7 @@ EVENTS: Mapping[str, type[Event]] = _by_topic(
     share_network.NetworkEvent,
     share_server.ServerEvent,
     share_type.TypeEvent,
+    snapshot_policy.PolicyEvent,
     backend.BackendEvent,
     cluster.ClusterEvent,
     quota.QuotaEvent,
@@ -51,6 +53,7 @@ _COMMANDS_OF: Mapping[str, Any] = {
     share_network.KIND: share_network.NetworkCommand,
     share_server.KIND: share_server.ServerCommand,
     share_type.KIND: share_type.TypeCommand,
+    snapshot_policy.KIND: snapshot_policy.PolicyCommand,
     backend.KIND: backend.BackendCommand,
     cluster.KIND: cluster.ClusterCommand,
     quota.KIND: quota.QuotaCommand,

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from share_actors.values import Frozen, Quota, Share, ShareNetwork, ShareServer, ShareType
+from share_actors.values import (
+    Frozen,
+    Quota,
+    Share,
+    ShareNetwork,
+    ShareServer,
+    ShareType,
+    SnapshotPolicy,
+)
 
 
 class Owner(NamedTuple):
@@ -22,11 +30,11 @@ THE_SYSTEM = Owner("")
 
 
 def owner_of(entity: Frozen) -> Owner:
-    """The owner of a share, network, server, quota or type; everything else is the system's."""
+    """The owner of a share, network, server, quota, policy or type; everything else is the system's."""
     match entity:
         case Share():
             return Owner(entity.project_id, (), entity.is_public)
-        case ShareNetwork() | ShareServer() | Quota():
+        case ShareNetwork() | ShareServer() | Quota() | SnapshotPolicy():
             return Owner(entity.project_id)
         case ShareType():
             return Owner("", entity.projects, entity.is_public)

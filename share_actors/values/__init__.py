@@ -79,6 +79,9 @@ if TYPE_CHECKING:
     from share_actors.values.share import nest_spec as nest_spec
     from share_actors.values.share_type import ShareType as ShareType
     from share_actors.values.share_type import SpecValue as SpecValue
+    from share_actors.values.snapshot_policy import PolicyRun as PolicyRun
+    from share_actors.values.snapshot_policy import SnapshotPolicy as SnapshotPolicy
+    from share_actors.values.snapshot_policy import SnapshotSchedule as SnapshotSchedule
     from share_actors.values.subject import DataSubject as DataSubject
     from share_actors.values.subject import Forgetting as Forgetting
     from share_actors.values.usage import ShareClient as ShareClient
@@ -147,6 +150,7 @@ _MODULES = {
     ],
     "share_type": ["ShareType", "SpecValue"],
     "checks.spellings": ["parse_bool", "parse_number"],
+    "snapshot_policy": ["PolicyRun", "SnapshotPolicy", "SnapshotSchedule"],
     "subject": ["DataSubject", "Forgetting"],
     "usage": ["ShareClient", "ShareUsage"],
 }

@@ -22,18 +22,22 @@ from share_actors.actors.messaging.messages import (
 )
 from share_actors.errors import ERRORS, Ambiguous, Busy, InvalidRequest, ShareActorsError
 from share_actors.events.backend import MoveBackend
+from share_actors.events.decider import EPOCH
 from share_actors.events.quota import SetQuota, UnsetQuota
 from share_actors.events.share.access import AllowAccess
 from share_actors.events.share.messages import CreateShare, ExtendShare
 from share_actors.events.share_type import CreateShareType
+from share_actors.events.snapshot_policy import AttachShares, DetachShares, RecordRun
 from share_actors.events.topics import COMMANDS
 from share_actors.values import (
     MAX_SIZE_GIB,
     Capabilities,
     ClusterNode,
+    PolicyRun,
     RequestContext,
     SecurityService,
     ShareSpec,
+    SnapshotSchedule,
     nest_spec,
 )
 
@@ -81,6 +85,8 @@ def example(kind: Any) -> Any:
         "new": "c",
         "number": 1,
         "lock_id": "l1",
+        "policy_id": "p1",
+        "schedules": (SnapshotSchedule.hourly(1),),
         "grace_s": 60,
         "location": "/srv/s1",
         "node": ClusterNode(id="a1", name="rack", address="10.0.0.2"),
@@ -92,6 +98,10 @@ def example(kind: Any) -> Any:
         del fields["user_id"]
     if kind is MoveBackend:
         fields["node"] = "far"
+    if kind is RecordRun:
+        fields["run"] = PolicyRun(every_s=60, at=EPOCH)
+    if kind in (AttachShares, DetachShares):
+        fields["shares"] = ("s1",)
     if kind is CreateShareType:
         fields["extra_specs"] = {"driver_handles_share_servers": "False"}
     return kind(**{k: v for k, v in fields.items() if k in kind.model_fields})

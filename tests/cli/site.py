@@ -14,7 +14,7 @@ from share_actors.client import ShareSystem
 from share_actors.config import load
 from share_actors.drivers.dummy import DummyDriver
 from share_actors.testing import sync_system
-from share_actors.values import RequestContext, Share, ShareClient
+from share_actors.values import RequestContext, Share, ShareClient, SnapshotSchedule
 from tests.waiting import until
 
 CONFIG = """
@@ -69,6 +69,9 @@ READS: Mapping[str, Sequence[str]] = {
     "quota show": (),
     "quota list": (),
     "quota history": (),
+    "snapshot-policy list": (),
+    "snapshot-policy show": ("usual",),
+    "snapshot-policy history": ("usual",),
     "metrics list": (),
     "config show": (),
     "log list": ("--at", LAST),
@@ -123,6 +126,8 @@ def fill(system: ShareSystem) -> dict[str, str]:
     homes.allow_access("10.0.0.7", type="ip")
     snapshot = homes.create_snapshot("monday")
     system.create_share(size=2, name="süß und schön", backend="fast")
+    system.snapshot_policies.create("usual", [SnapshotSchedule.hourly(24)])
+    system.snapshot_policies.attach("usual", [homes.id])
     system.nodes.drain("here", reason="new kernel", wait=False)
     system.nodes.undrain("here")
     [server] = system.servers.list().items

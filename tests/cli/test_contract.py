@@ -32,6 +32,7 @@ STREAMS = tuple(name for name in READS if name.startswith("log ") and name != "l
 @pytest.fixture(scope="module")
 def lines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, list[str]]]:
     """The words of each command, and the system that they read."""
+    list(leaves())  # it imports the modules of all commands, which register their tables
     own = {name: os.environ.pop(name) for name in list(os.environ) if "SHARE_ACTORS" in name}
     with site(tmp_path_factory.mktemp("site")) as words:
         yield words

@@ -106,6 +106,7 @@ def test_every_method_of_the_client_is_documented_and_the_asynchronous_client_ha
         "subjects",
         "nodes",
         "quotas",
+        "snapshot_policies",
     }
     assert all(f"#### {name}\n" in page for name in told)
 

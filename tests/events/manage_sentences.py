@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from share_actors.events import snapshot_policy
 from share_actors.events.decider import Event
 from share_actors.events.share import (
     backend_change,
@@ -15,7 +16,13 @@ from share_actors.events.share import (
 from share_actors.events.share.protection import locks, soft_deletion
 from share_actors.events.share.snapshot import access as snapshot_access
 from share_actors.events.share.snapshot import messages as snapshot_messages
-from share_actors.values import ExportLocation, ShareServer, ShareSpec
+from share_actors.values import (
+    ExportLocation,
+    PolicyRun,
+    ShareServer,
+    ShareSpec,
+    SnapshotSchedule,
+)
 from tests.events.share_events import NOON
 
 alice = "alice (project demo)"
@@ -126,6 +133,36 @@ MANAGE_SENTENCES: list[tuple[Event, str]] = [
     (
         soft_deletion.ShareSoftDeleted(until=NOON, cascade=True),
         f"{alice} asked to delete it with its snapshots at 2026-03-01 12:00:00 UTC, unless it is restored",
+    ),
+    (
+        snapshot_policy.PolicyCreated(
+            policy_id="p",
+            name="nightly",
+            schedules=(SnapshotSchedule.hourly(24), SnapshotSchedule.daily(7, at_s=7200)),
+            project_id="demo",
+            user_id="alice",
+            at=NOON,
+        ),
+        f"{alice} created snapshot policy 'nightly': every 1h, keep 24; every 1d, keep 7, 2h later",
+    ),
+    (
+        snapshot_policy.PolicyChanged(schedules=(SnapshotSchedule.weekly(4),), at=NOON),
+        f"{alice} changed its schedules: every 1w, keep 4",
+    ),
+    (
+        snapshot_policy.SharesAttached(shares=("s1", "s2")),
+        f"{alice} attached it to shares s1, s2",
+    ),
+    (snapshot_policy.SharesDetached(shares=("s1",)), f"{alice} detached it from share s1"),
+    (snapshot_policy.PolicyDeleted(), f"{alice} deleted it; its snapshots stay"),
+    (
+        snapshot_policy.PolicyRan(
+            run=PolicyRun(
+                every_s=3600, at=NOON, requested=1, missed=2, failed={"s2": "it is in error"}
+            )
+        ),
+        "snapshots of 1 share were requested for 2026-03-01 12:00 UTC; 2 earlier times were missed,"
+        " since no manager ran; without a snapshot: share s2: it is in error",
     ),
     (soft_deletion.ShareRestored(ensure=True), f"{alice} restored it"),
     (

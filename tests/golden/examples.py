@@ -20,6 +20,7 @@ from share_actors.events import (
     share_network,
     share_server,
     share_type,
+    snapshot_policy,
     subject,
 )
 from share_actors.events.decider import Event, RequestJoined
@@ -46,12 +47,14 @@ from share_actors.values import (
     ClusterNode,
     ExportLocation,
     Placement,
+    PolicyRun,
     Pool,
     SecurityService,
     Share,
     ShareServer,
     ShareSpec,
     Snapshot,
+    SnapshotSchedule,
 )
 from share_actors.values.secret import Sealed
 
@@ -249,6 +252,23 @@ EXAMPLES: tuple[Event, ...] = (
     locks.ShareUnlocked(lock_id="lock-1"),
     soft_deletion.ShareSoftDeleted(until=AT, cascade=True),
     soft_deletion.ShareRestored(ensure=True),
+    snapshot_policy.PolicyCreated(
+        policy_id="policy-1",
+        name="nightly",
+        schedules=(SnapshotSchedule.daily(7, at_s=7200),),
+        project_id="physics",
+        user_id="alice",
+        at=AT,
+    ),
+    snapshot_policy.PolicyChanged(schedules=(SnapshotSchedule.hourly(24),), at=AT),
+    snapshot_policy.SharesAttached(shares=("share-1", "share-2")),
+    snapshot_policy.SharesDetached(shares=("share-2",)),
+    snapshot_policy.PolicyRan(
+        run=PolicyRun(
+            every_s=3600, at=AT, requested=1, missed=2, failed={"share-2": "it is in error"}
+        )
+    ),
+    snapshot_policy.PolicyDeleted(),
     server_attachment.ShareServerAcquired(server=_SERVER),
     server_attachment.ShareDestroyed(),
     ensure.ShareEnsureRequested(info="a1b2"),

@@ -13,12 +13,13 @@ from share_actors import client
 from share_actors.actors.runtime import lifecycle
 from share_actors.client import ShareHandle, ShareSystem
 from share_actors.client.nodes import NodeCollection
+from share_actors.client.policies import SnapshotPolicyCollection
 from share_actors.client.subjects import SubjectCollection
 from share_actors.client.sync import bulk as sync_bulk
 from share_actors.client.sync import entities as sync_entities
 from share_actors.client.sync.quotas import QuotaCollection
 from share_actors.errors import InvalidRequest
-from share_actors.values import RequestContext
+from share_actors.values import RequestContext, SnapshotSchedule
 from tests.input.conftest import Tried
 from tests.input.signatures import Argument, arguments
 from tests.input.values import ANYTHING, CORE, ODD
@@ -35,6 +36,7 @@ ARGUMENTS = (
     *arguments("subjects", SubjectCollection),
     *arguments("nodes", NodeCollection),
     *arguments("quotas", QuotaCollection),
+    *arguments("snapshot_policies", SnapshotPolicyCollection),
     *arguments("backends", sync_entities.BackendCollection, without=("watch",)),
 )
 VALID: dict[str, Any] = {
@@ -52,6 +54,8 @@ VALID: dict[str, Any] = {
     "to": "alice",
     "rule": NEW,
     "lock": NEW,
+    "policy": "none",
+    "schedules": [SnapshotSchedule.hourly(1)],
     "snapshot": NEW,
     "provider_location": "/old",
     "cidr": "10.0.0.0/24",

@@ -11,11 +11,13 @@ from typing import Any
 from share_actors.client import ShareSystem
 from share_actors.client.share.handle import AsyncShare, ShareHandle
 from share_actors.errors import ConfigError, Forbidden, NotFound, Refused, Unavailable
+from share_actors.values import SnapshotSchedule
 from tests.tenants.callers import Blue
 
 Attempt = Callable[[ShareSystem], Any]
 _numbers = count()
 HOUR = timedelta(hours=1)
+HOURLY, DAILY = [SnapshotSchedule.hourly(2)], [SnapshotSchedule.daily(2)]
 
 YES, FORBIDDEN, NOT_FOUND = "yes", "forbidden", "not found"
 
@@ -88,6 +90,21 @@ def _remove_service(blue: Blue) -> Attempt:
     network = blue.network()
     service = blue.user.networks.add_security_service(network, type="ldap").id
     return lambda user: user.networks.remove_security_service(network, service)
+
+
+def _policy(act: Callable[[Any, str], Any]) -> Callable[[Blue], Attempt]:
+    """Do *act* with the policies of a user on a policy of `blue`."""
+
+    def prepare(blue: Blue) -> Attempt:
+        policy = blue.user.snapshot_policies.create("nightly", HOURLY)
+        return lambda user: act(user.snapshot_policies, policy.id)
+
+    return prepare
+
+
+def _attach(blue: Blue) -> Attempt:
+    share, policy = blue.share(), blue.user.snapshot_policies.create("nightly", HOURLY)
+    return lambda user: user.snapshot_policies.attach(policy.id, [share])
 
 
 def _on_network(blue: Blue) -> Attempt:
@@ -317,6 +334,19 @@ MATRIX: dict[str, tuple[Callable[[Blue], Attempt], tuple[str, ...]]] = {
     "unmanage a snapshot": (_snapshot(lambda share, i: share.unmanage_snapshot(i)), OPERATE),
     "forget a snapshot": (_snapshot(lambda share, i: share.forget_snapshot(i, "lost")), OPERATE),
     "create a share from a snapshot": (_from_snapshot, CHANGE),
+    "show a snapshot policy": (_policy(lambda policies, i: policies.get(i)), READ),
+    "see the history of a snapshot policy": (
+        _policy(lambda policies, i: policies.history(i)),
+        READ,
+    ),
+    "create a snapshot policy": (
+        _anything(lambda user: user.snapshot_policies.create("new", HOURLY)),
+        CREATE,
+    ),
+    "change a snapshot policy": (_policy(lambda policies, i: policies.change(i, DAILY)), CHANGE),
+    "attach a snapshot policy to a share": (_attach, CHANGE),
+    "detach a snapshot policy": (_policy(lambda policies, i: policies.detach(i, ["x"])), CHANGE),
+    "delete a snapshot policy": (_policy(lambda policies, i: policies.delete(i)), CHANGE),
     "show a network": (_network(lambda networks, i: networks.get(i)), READ),
     "explain a network": (_network(lambda networks, i: networks.explain(i)), READ),
     "see the history of a network": (_network(lambda networks, i: networks.history(i)), READ),

@@ -40,6 +40,8 @@ from share_actors import (
     ShareType,
     ShareUsage,
     Snapshot,
+    SnapshotPolicy,
+    SnapshotSchedule,
     sentence,
 )
 from share_actors.client import aio
@@ -54,6 +56,10 @@ from share_actors.client.entities import (
 )
 from share_actors.client.manager import Manager
 from share_actors.client.nodes import AsyncNodeCollection, NodeCollection
+from share_actors.client.policies import (
+    AsyncSnapshotPolicyCollection,
+    SnapshotPolicyCollection,
+)
 from share_actors.client.quotas import AsyncQuotaCollection
 from share_actors.client.results import (
     BackendChanges,
@@ -113,6 +119,7 @@ def use_system(system: ShareSystem) -> None:
     assert_type(system.subjects, SubjectCollection)
     assert_type(system.nodes, NodeCollection)
     assert_type(system.quotas, QuotaCollection)
+    assert_type(system.snapshot_policies, SnapshotPolicyCollection)
     assert_type(system.subjects.list(), Sequence[DataSubject])
     assert_type(system.subjects.forget("user:alice", dry_run=True), Forgetting)
     assert_type(system.capabilities(), dict[str, BackendReport])
@@ -328,6 +335,18 @@ def use_bulk(bulk: Bulk) -> None:
     assert_type(bulk.check("create_shares", items), dict[int, ShareActorsError])
 
 
+def use_policies(policies: SnapshotPolicyCollection) -> None:
+    schedules = [SnapshotSchedule.hourly(24), SnapshotSchedule.daily(7, at_s=7200)]
+    assert_type(policies.create("nightly", schedules, command_id="c"), SnapshotPolicy)
+    assert_type(policies.change("nightly", schedules[:1]), SnapshotPolicy)
+    assert_type(policies.attach("nightly", ["s1"]), SnapshotPolicy)
+    assert_type(policies.detach("nightly", ["s1"]), SnapshotPolicy)
+    assert_type(policies.list(), Page[SnapshotPolicy])
+    assert_type(policies.get("nightly").schedules, tuple[SnapshotSchedule, ...])
+    assert_type(policies.history("nightly"), Sequence[Recorded])
+    policies.delete("nightly")
+
+
 def use_nodes(nodes: NodeCollection) -> None:
     assert_type(nodes.list(), Sequence[NodeStatus])
     assert_type(nodes.history(), Sequence[Recorded])
@@ -407,6 +426,7 @@ async def use_asynchronous_system(system: AsyncShareSystem) -> None:
     assert_type(system.subjects, AsyncSubjectCollection)
     assert_type(system.nodes, AsyncNodeCollection)
     assert_type(system.quotas, AsyncQuotaCollection)
+    assert_type(system.snapshot_policies, AsyncSnapshotPolicyCollection)
     assert_type(await system.subjects.list(), Sequence[DataSubject])
     assert_type(await system.subjects.forget("user:alice"), Forgetting)
     assert_type(system.capabilities(), Awaitable[dict[str, BackendReport]])
@@ -531,6 +551,18 @@ async def use_asynchronous_bulk(bulk: AsyncBulk) -> None:
         assert_type(result, BulkResult)
     assert_type(bulk.delete_shares([{"share": "a"}]), AsyncIterator[BulkResult])
     assert_type(await bulk.check("delete_shares", []), dict[int, ShareActorsError])
+
+
+async def use_asynchronous_policies(policies: AsyncSnapshotPolicyCollection) -> None:
+    schedule = SnapshotSchedule(every_s=900, keep=8)
+    assert_type(await policies.create("often", [schedule]), SnapshotPolicy)
+    assert_type(await policies.change("often", [schedule]), SnapshotPolicy)
+    assert_type(await policies.attach("often", ["s1"]), SnapshotPolicy)
+    assert_type(await policies.detach("often", ["s1"]), SnapshotPolicy)
+    assert_type(await policies.list(), Page[SnapshotPolicy])
+    assert_type(await policies.get("often"), SnapshotPolicy)
+    assert_type(await policies.history("often"), Sequence[Recorded])
+    await policies.delete("often")
 
 
 async def use_asynchronous_nodes(nodes: AsyncNodeCollection) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from share_actors.client import ShareHandle, ShareSystem, aio, backends, entities, nodes
+from share_actors.client import ShareHandle, ShareSystem, aio, backends, entities, nodes, policies
 from share_actors.client.sync import entities as sync_entities
 from tests.docs.pages import ROOT
 from tests.typing import client_program
@@ -31,6 +31,7 @@ CLIENTS = [
     (sync_entities.ShareServerCollection, entities.AsyncShareServerCollection),
     (sync_entities.ShareTypeCollection, entities.AsyncShareTypeCollection),
     (sync_entities.BackendCollection, backends.AsyncBackendCollection),
+    (policies.SnapshotPolicyCollection, policies.AsyncSnapshotPolicyCollection),
     (nodes.NodeCollection, nodes.AsyncNodeCollection),
 ]
 """Each class of the synchronous client, and its asynchronous form."""

@@ -11,6 +11,7 @@ from typing import Any
 from share_actors.actors.effects.server_attachment import SERVER
 from share_actors.actors.hosting.nodes import NodeWatch
 from share_actors.actors.manager.backend_contents import BackendContents
+from share_actors.actors.manager.snapshot_policies import SnapshotPolicies
 from share_actors.actors.manager.timings import ManagerTimings
 from share_actors.actors.messaging.entity_client import EntityClient
 from share_actors.actors.ports import CatalogPort
@@ -50,6 +51,7 @@ class PeriodicTasks:
         self.config = config
         self._catalog, self._entity_client = catalog, entity_client
         self._backend_reports, self._nodes, self._timings = backend_reports, nodes, timings
+        self._policies = SnapshotPolicies(catalog, entity_client, self._pages)
 
     async def run(self) -> None:
         """Run all loops until cancelled."""
@@ -65,6 +67,9 @@ class PeriodicTasks:
             ),
             self._repeat(lambda: timings.ensure_check_s, self._ensure_shares, "ensuring shares"),
             self._repeat(lambda: timings.due_check_s, self._delete_due, "deleting due shares"),
+            self._repeat(
+                lambda: timings.due_check_s, self._policies.run_due, "taking scheduled snapshots"
+            ),
             self._finish_renames(),
         )
 

@@ -15,6 +15,7 @@ from share_actors.events import (
     share_network,
     share_server,
     share_type,
+    snapshot_policy,
 )
 from share_actors.events.share.messages import ShareCommand
 
@@ -23,6 +24,7 @@ _COMMANDS: Mapping[str, Any] = {
     share_network.KIND: share_network.NetworkCommand,
     share_server.KIND: share_server.ServerCommand,
     share_type.KIND: share_type.TypeCommand,
+    snapshot_policy.KIND: snapshot_policy.PolicyCommand,
     backend.KIND: backend.BackendCommand,
     cluster.KIND: cluster.ClusterCommand,
     quota.KIND: quota.QuotaCommand,

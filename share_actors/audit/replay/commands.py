@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from share_actors.events import attempts, quota, share_type
+from share_actors.events import attempts, quota, share_type, snapshot_policy
 from share_actors.events.decider import Command, Event
 from share_actors.events.share import (
     access,
@@ -127,6 +127,12 @@ _SAME: Mapping[type[Event], type[Command]] = {
     resize.ShareResized: resize.ConfirmResized,
     revert.ShareRevertRequested: revert.RevertToSnapshot,
     revert.ShareReverted: revert.ConfirmReverted,
+    snapshot_policy.PolicyCreated: snapshot_policy.CreateSnapshotPolicy,
+    snapshot_policy.PolicyChanged: snapshot_policy.ChangeSnapshotPolicy,
+    snapshot_policy.SharesAttached: snapshot_policy.AttachShares,
+    snapshot_policy.SharesDetached: snapshot_policy.DetachShares,
+    snapshot_policy.PolicyDeleted: snapshot_policy.DeleteSnapshotPolicy,
+    snapshot_policy.PolicyRan: snapshot_policy.RecordRun,
     share_type.ShareTypeCreated: share_type.CreateShareType,
     share_type.ShareTypeChanged: share_type.ChangeShareType,
     share_type.ShareTypeDeleted: share_type.DeleteShareType,

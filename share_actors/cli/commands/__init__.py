@@ -78,6 +78,9 @@ LISTED = {
     ),
     "access": Listed("Manage access rules: who may use a share.", ("commands.share.access",)),
     "snapshot": Listed("Manage snapshots of the contents of shares.", ("commands.snapshot",)),
+    "snapshot-policy": Listed(
+        "Have snapshots taken, and deleted, by schedules.", ("commands.snapshot_policy",)
+    ),
     "network": Listed(
         "Manage share networks, which provide the addresses of share servers.",
         ("commands.network",),

@@ -21,6 +21,7 @@ from share_actors.client.keywords import (
 )
 from share_actors.client.manager import Manager
 from share_actors.client.nodes import NodeCollection
+from share_actors.client.policies import SnapshotPolicyCollection
 from share_actors.client.receipt import Receipt
 from share_actors.client.results import (
     CutOffCall,
@@ -94,6 +95,11 @@ class ShareSystem(Shown):
     def types(self) -> ShareTypeCollection:
         """Share types."""
         return ShareTypeCollection(self._system.types)
+
+    @property
+    def snapshot_policies(self) -> SnapshotPolicyCollection:
+        """Snapshot policies."""
+        return SnapshotPolicyCollection(self._system.snapshot_policies)
 
     @property
     def subjects(self) -> SubjectCollection:

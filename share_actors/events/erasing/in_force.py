@@ -33,7 +33,7 @@ class InForce:
             yield f"share {share.id} ({share.status}) is of the project: delete it first"
         for quota in self._pages("entities", kind="quota", project_id=project):
             yield f"limits of the project are set (quota {quota.id}): unset them first"
-        for kind in ("share_network", "share_server", "share_type"):
+        for kind in ("share_network", "share_server", "share_type", "snapshot_policy"):
             for entity in self._pages("entities", kind=kind):
                 what = kind.replace("_", " ")
                 if getattr(entity, "project_id", None) == project:

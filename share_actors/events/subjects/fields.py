@@ -53,12 +53,12 @@ FIELDS: Mapping[str, tuple[PersonalField, ...]] = MappingProxyType(
             " parent.snapshots.*.name",
             prose=" ".join(
                 (
-                    "parent.status_reason source.reason parent.snapshots.*.reason",
+                    "parent.status_reason source.reason parent.snapshots.*.reason parent.locks.*.reason",
                     *(f"{rule}.reason {rule}.warning" for rule in _RULES_OF_SOURCE),
                 )
             ),
             client=" ".join(f"{rule}.access_to" for rule in _RULES_OF_SOURCE),
-            user="spec.user_id parent.user_id",
+            user="spec.user_id parent.user_id parent.locks.*.user_id",
             project="spec.project_id parent.project_id",
         ),
         "share.locked": _fields(prose="reason", user="user_id"),
@@ -74,6 +74,8 @@ FIELDS: Mapping[str, tuple[PersonalField, ...]] = MappingProxyType(
         "snapshot.manage_requested": _NAME,
         "network.created": _fields(text="name description", user="user_id", project="project_id"),
         "network.security_service_added": _fields(text="service.name service.user"),
+        "policy.created": _fields(text="name", user="user_id", project="project_id"),
+        "policy.ran": _fields(prose="run.failed.*"),
         "server.requested": _fields(project="project_id"),
         "type.created": _TYPE,
         "type.changed": _fields(project="projects.*"),

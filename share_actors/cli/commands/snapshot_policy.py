@@ -34,7 +34,8 @@ def _failures(run: PolicyRun) -> str | None:
 
 POLICIES = Table(
     "snapshot policy",
-    (
+    group="snapshot-policy",
+    columns=(
         Column("ID", "id", "id", 0),
         Column("NAME", "name", "word", 1),
         Column("SCHEDULES", "schedules", "text", 2, lambda p: "; ".join(map(str, p.schedules))),
@@ -178,7 +179,7 @@ def detach(
     _print_policy(session, policies.detach(policy, ids, command_id=command_id))
 
 
-@command("snapshot-policy delete", examples=["snapshot-policy delete nightly"])
+@command("snapshot-policy delete", table=POLICIES, examples=["snapshot-policy delete nightly"])
 def delete(session: Session, policy: PolicyArgument, command_id: CommandIdOption = None) -> None:
     """Delete a policy. Its snapshots stay until they are deleted."""
     session.system.snapshot_policies.delete(policy, command_id=command_id)

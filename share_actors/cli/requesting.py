@@ -40,6 +40,8 @@ class Sending(NamedTuple):
     timeout: float | None
     """For how many seconds the outcome is waited for; None: not at all."""
     command_id: str | None = None
+    status: str | None = None
+    """The status that the JSON document of a snapshot has then."""
 
     def options(self, target: str | None = None) -> RequestOptions:
         """The options of a request; with several targets each has an id of its own."""

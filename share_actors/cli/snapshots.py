@@ -90,7 +90,8 @@ def _outcome(
     def wait() -> Told:
         share, snapshot_id = sent
         receipt = session.wait_for_outcome(share, remaining_s(until))
-        document = {"id": snapshot_id, "share_id": share.id, "receipt": receipt}
+        status = {} if sending.status is None else {"status": sending.status}
+        document = {"id": snapshot_id, "share_id": share.id, **status, "receipt": receipt}
         return Told(f"Snapshot [bold]{snapshot_id}[/]: {sending.outcome}.", document)
 
     return attempt(wait)

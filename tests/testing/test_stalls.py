@@ -140,5 +140,5 @@ def test_an_unguarded_change_is_found_wherever_it_is(
     if unguarded == FILES:  # there is none
         check()
     else:
-        with pytest.raises(AssertionError, match="stalled at change"):
+        with pytest.raises(AssertionError, match="stalled before its change"):
             check()

@@ -156,7 +156,7 @@ def unmanage(
     command_id: CommandIdOption = None,
 ) -> None:
     """Stop managing snapshots and leave their data in place."""
-    sending = Sending("unmanaged; data left in place", timeout, command_id)
+    sending = Sending("unmanaged; data left in place", timeout, command_id, "unmanaged")
     change_snapshots(
         session, snapshots, lambda share, found, o: share.unmanage_snapshot(found, **o), sending
     )
@@ -260,7 +260,7 @@ def forget_snapshot(
     command_id: CommandIdOption = None,
 ) -> None:
     """Forget snapshots, in any state. No driver is called."""
-    sending = Sending("forgotten", timeout, command_id)
+    sending = Sending("forgotten", timeout, command_id, "unmanaged")
     change_snapshots(
         session,
         snapshots,

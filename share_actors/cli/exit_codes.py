@@ -26,7 +26,8 @@ EXIT_CODES = {
     11: "unavailable: no system is running, or it can't be reached",
     12: "log, log_too_new: the event log can't be used; nothing was recorded; log_in_doubt: it is unknown",
     LACKING: "missing: a backend lacks what it requires (`doctor`); nothing was changed",
-    DIFFERS: "differs: the log is not what was recorded (`log verify`); nothing was changed",
+    DIFFERS: "differs: the log is not what was recorded (`log verify`), or shares are not as a file declares"
+    " (`diff`); nothing was changed",
     SOME_FAILED: "some_failed: some items of `--from FILE` were refused, failed or still go on;"
     " the others are done. Of several targets: some failed, with different codes",
     PARTS: "parts: other states or decisions than recorded (`log replay`); nothing was changed",

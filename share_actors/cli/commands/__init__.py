@@ -76,6 +76,16 @@ LISTED = {
             "commands.share.exits",
         ),
     ),
+    "apply": Listed(
+        "Create and change shares until they are as a file declares; what is so already is left alone.",
+        ("commands.apply",),
+        is_group=False,
+    ),
+    "diff": Listed(
+        "Show what `apply` would do. The exit code is 14 if shares are not as the file declares, else 0.",
+        ("commands.apply",),
+        is_group=False,
+    ),
     "access": Listed("Manage access rules: who may use a share.", ("commands.share.access",)),
     "snapshot": Listed("Manage snapshots of the contents of shares.", ("commands.snapshot",)),
     "snapshot-policy": Listed(

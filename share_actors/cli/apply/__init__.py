@@ -1,0 +1,1 @@
+"""Shares as a file declares them: read, compared with what there is, and made so."""

@@ -31,11 +31,13 @@ NEVER = HostTimings(grace_s=3600.0, max_outcome_wait_s=3600.0)
 class HeldDriver(DummyDriver):
     """A driver whose creations wait until the test releases them."""
 
+    began: ClassVar[threading.Event] = threading.Event()
     released: ClassVar[threading.Event]
 
     def create_share(
         self, context: RequestContext, share: Share, share_server: object = None
     ) -> list[ExportLocation]:
+        self.began.set()
         self.released.wait()
         return list(super().create_share(context, share, share_server))
 

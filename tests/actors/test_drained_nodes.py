@@ -30,7 +30,7 @@ LIMIT_S = 50.0
 @pytest.fixture
 def released() -> Iterator[threading.Event]:
     """The event that creations of the driver `held` wait for; it is set at the end."""
-    HeldDriver.released = threading.Event()
+    HeldDriver.began, HeldDriver.released = threading.Event(), threading.Event()
     with drivers_registered({"held": HeldDriver}):
         yield HeldDriver.released
         HeldDriver.released.set()
@@ -116,11 +116,8 @@ def test_a_driver_call_in_progress_is_waited_for_and_told(
     async def scenario() -> None:
         async with on_two_nodes(slow(tmp_path, "held")) as running:
             creating = asyncio.ensure_future(running.create_share(size=1))
-
-            async def under_way() -> bool:
-                return bool((await running.nodes.drain("here", wait=False))["under_way"])
-
-            await until_async(under_way)
+            await until_async(HeldDriver.began.is_set)  # a drain before it would place it elsewhere
+            assert (await running.nodes.drain("here", wait=False))["under_way"]
             with pytest.raises(TimedOut, match="1 driver calls under way; the drain is recorded"):
                 await running.nodes.drain("here", timeout=0.0)
             released.set()

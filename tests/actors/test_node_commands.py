@@ -95,6 +95,14 @@ def test_forgetting_a_node_says_how_its_backends_are_moved_or_forgotten(
     assert "s, forgotten" in shown("node", "list")
 
 
+def test_a_move_to_a_resource_that_no_node_has_says_so(running: SyncInProcessSystem) -> None:
+    result = invoke(["backend", "move", "far", "--node", "nowhere"])
+
+    assert result.exit_code == 11
+    said = " ".join(result.output.split())
+    assert "no node with the resource nowhere can be used: none has it; nothing was moved" in said
+
+
 def test_a_move_says_that_the_configuration_is_out_of_date(running: SyncInProcessSystem) -> None:
     share = running.create_share(size=1, backend="far")
     lose_rack(running)

@@ -304,7 +304,9 @@ class NodeVerbs:
     async def _require_working(self, backend: str, node: str) -> None:
         """Raise `Unavailable` or `Refused` unless the driver works, and finds the shares, on *node*."""
         if not self._records.usable(node):
-            text = self._supervisor.nodes.absence(node) or "it is drained"
+            nodes = self._supervisor.nodes
+            exists = any(node in known.resources for known in nodes.all())
+            text = nodes.absence(node) or ("it is drained" if exists else "none has it")
             raise Unavailable(
                 f"no node with the resource {node} can be used: {text}; nothing was moved",
                 field="node",

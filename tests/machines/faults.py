@@ -19,11 +19,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.machines.postgres import Postgres
-from tests.machines.scenario import NONE, Load, Scenario, scenario
+from tests.machines.scenario import NONE, WORKERS, Load, Scenario, scenario
+from tests.waiting import until
 
 CALM_S = 5.0
 """How long the load goes on before a fault, and after the last one."""
 CUT_S, PAUSE_S = 60.0, 20.0
+NOTICED_S = 120.0
+"""Within how long the loss of a node must be noticed, on a busy machine."""
 AN_HOUR_AHEAD = {"PYTHONPATH": f"{Path(__file__).parent / 'clock_ahead'}:{Path.cwd()}"}
 
 
@@ -45,6 +48,27 @@ def worker_cut_off(found: Scenario, load: Load) -> None:
     load.mark()
     worker.machine.mend()
     load.until_answers()
+
+
+def pinned_node_lost(found: Scenario, load: Load) -> None:
+    """The only node of a backend loses power for good; it is forgotten, and its backend moved to another."""
+    worker = found.workers[1]
+    found.keep_manager_off(worker)
+    load.mark()
+    worker.machine.off()
+    name = worker.machine.name
+    forget = ("node", "forget", name, "--reason", "it burned")
+    until(lambda: _succeeds(found, *forget), NOTICED_S)
+    until(lambda: _succeeds(found, "backend", "move", "dummy", "--node", WORKERS[0]), NOTICED_S)
+    load.until_answers()
+
+
+def _succeeds(found: Scenario, *words: str) -> bool:
+    try:
+        found.head.command_line(*words)
+    except AssertionError:  # it is refused as long as Ray has not noticed the loss
+        return False
+    return True
 
 
 def link_slow(found: Scenario, load: Load) -> None:
@@ -102,15 +126,17 @@ def clock_ahead(found: Scenario, load: Load) -> None:
 
 
 class Fault(NamedTuple):
-    """What happens, and more environment variables of Ray by machine."""
+    """What happens, more environment variables of Ray by machine, and the node of the backend `dummy`."""
 
     happens: Callable[[Scenario, Load], None]
     variables: Mapping[str, Mapping[str, str]] = NONE
+    pinned: str | None = None
 
 
 FAULTS: Mapping[str, Fault] = {
     "worker lost": Fault(worker_lost),
     "worker cut off": Fault(worker_cut_off),
+    "pinned node lost": Fault(pinned_node_lost, pinned=WORKERS[1]),
     "link slow": Fault(link_slow),
     "database killed": Fault(database_killed),
     "database paused": Fault(database_paused),
@@ -123,7 +149,7 @@ def outcome(name: str, directory: Path, clients_count: int) -> dict[str, Any]:
     """The report of the clients after the fault *name*."""
     fault = FAULTS[name]
     with scenario(directory) as found:
-        found.start(fault.variables)
+        found.start(fault.variables, fault.pinned)
         with found.load(clients_count) as load:
             time.sleep(CALM_S)
             fault.happens(found, load)

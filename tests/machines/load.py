@@ -1,9 +1,10 @@
-"""Clients on a machine: `python -m tests.machines.load ADDRESS HOME HOST CLIENTS`.
+"""Clients on a machine: `python -m tests.machines.load ADDRESS HOME HOST CLIENTS [RESOURCE]`.
 
-Starts a system on the Ray cluster at ADDRESS with its log on the PostgreSQL server HOST. With 0 CLIENTS that
-is all. Otherwise joins that system and sends requests until a line `end` arrives; then prints a report. A
-line `fault` marks the time of a fault. The report compares replies, log and backends, and has the seconds
-from each fault to the first answer, and until each client had one.
+Starts a system on the Ray cluster at ADDRESS with its log on the PostgreSQL server HOST, and its backend
+`dummy` pinned to RESOURCE, if that is given. With 0 CLIENTS that is all. Otherwise joins that system and
+sends requests until a line `end` arrives; then prints a report. A line `fault` marks the time of a fault. The
+report compares replies, log and backends, and has the seconds from each fault to the first answer, and until
+each client had one.
 """
 
 from __future__ import annotations
@@ -59,13 +60,15 @@ class TimedClient(Client):
         return result
 
 
-def main(address: str, home: str, host: str, clients_count: int) -> None:
+def main(address: str, home: str, host: str, clients_count: int, node: str | None = None) -> None:
     """Send requests until standard input says `end`, and print the report."""
     out, sys.stdout = sys.stdout, sys.stderr  # Ray prints every process that died to stdout
     ray.init(address=address, log_to_driver=False)
     log = LogSettings(kind="postgresql", host=host, database="postgres", user="postgres")
     site = JoinedSite(Path(home), log=log, hosting=HOSTING)
-    site.config = slow(site).model_copy(update={"namespace": NAMESPACE})
+    backends = dict(slow(site).backends)
+    backends["dummy"] = backends["dummy"].model_copy(update={"node": node})
+    site.config = slow(site).model_copy(update={"namespace": NAMESPACE, "backends": backends})
     if not clients_count:
         print(site.system.status()["manager"]["pid"], file=out, flush=True)
         return
@@ -128,4 +131,5 @@ def _after(fault: float, clients: list[TimedClient]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))
+    to, at, of, count, *pinned = sys.argv[1:]
+    main(to, at, of, int(count), *pinned[:1])

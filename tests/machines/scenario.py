@@ -67,26 +67,35 @@ class Scenario:
 
     def __init__(self, net: Lan, directory: Path) -> None:
         self.net, self.directory = net, directory
+        (directory / "site.toml").write_text('namespace = "machines"\n')
+        self._pinned: tuple[str, ...] = ()
         self.database = Postgres(net.add("database"), directory / "primary")
         self.head = self._node("head")
         self.workers = [self._node(name) for name in WORKERS]
         self.clients = self._node("clients")
 
-    def start(self, variables: Mapping[str, Mapping[str, str]] = NONE) -> None:
+    def start(
+        self, variables: Mapping[str, Mapping[str, str]] = NONE, pinned: str | None = None
+    ) -> None:
         """Start the database, Ray on all nodes, with more environment *variables* by node, and the system.
 
-        Ray runs on the clients' machine last, so that the system's actors are on the others.
+        Each worker has a resource of its name. The backend `dummy` is *pinned* to one, if that is given. Ray
+        runs on the clients' machine last, so that the system's actors are on the others.
         """
+        self._pinned = (pinned,) if pinned else ()
         self.database.create()
         self.database.start()
         for node in (self.head, *self.workers):
-            node.start_ray(variables=variables.get(node.machine.name, {}))
+            name = node.machine.name
+            held = (name,) if node in self.workers else ()
+            node.start_ray(resources=held, variables=variables.get(name, {}))
         self.head.machine.run(*self._words(0), env=self.head.environment())
         self.clients.start_ray(0)
 
     def _words(self, clients_count: int) -> list[str]:
         words = [sys.executable, "-m", "tests.machines.load", f"{self.head.machine.address}:{PORT}"]
-        return [*words, str(self.directory), self.database.machine.address, str(clients_count)]
+        words += [str(self.directory), self.database.machine.address, str(clients_count)]
+        return [*words, *self._pinned]
 
     @contextmanager
     def load(self, clients_count: int = CLIENTS) -> Iterator[Load]:
@@ -116,6 +125,15 @@ class Scenario:
             node, process = self._manager()
             if node in self.workers:
                 return node
+            process.kill()
+            process.wait()
+
+    def keep_manager_off(self, avoided: Node) -> None:
+        """Kill the manager until it runs on another node than *avoided*."""
+        while True:
+            node, process = self._manager()
+            if node is not avoided:
+                return
             process.kill()
             process.wait()
 

@@ -14,7 +14,7 @@ from share_actors.events.share import ShareState, failure
 from share_actors.events.share.access import DenyAccess
 from share_actors.events.share.forgetting import ForgetShare
 from share_actors.events.share.manage import UnmanageShare
-from share_actors.events.share.messages import DeleteShare, RetryShare
+from share_actors.events.share.messages import DeleteShare, RestoreShare, RetryShare
 from share_actors.events.share.snapshot import lifecycle as snapshots
 from share_actors.events.share.snapshot.access import DenySnapshotAccess
 from share_actors.events.share.snapshot.messages import (
@@ -33,7 +33,7 @@ from share_actors.values import Frozen
 
 REASON = "its backend is gone"
 Subject = Literal["share", "rule", "snapshot", "server", "network"]
-Verb = Literal["wait", "retry", "deny", "delete", "unmanage", "forget"]
+Verb = Literal["wait", "retry", "restore", "deny", "delete", "unmanage", "forget"]
 
 
 class Exit(Frozen):
@@ -109,6 +109,7 @@ def _of_share_itself(state: ShareState, gone: bool) -> Iterator[Exit]:
 
 _SHARE = (
     _Candidate("retry", RetryShare(), "`share retry` repeats what failed"),
+    _Candidate("restore", RestoreShare(), "`share restore` cancels its deletion"),
     _Candidate(
         "delete", DeleteShare(cascade=True), "`share delete --cascade` deletes it with its data"
     ),

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 
 from share_actors.actors.messaging.messages import build
-from share_actors.actors.messaging.parameters import items, word
+from share_actors.actors.messaging.parameters import items, refuse, word
 from share_actors.client.entities import AsyncEntityCollection
 from share_actors.client.ids import command_id_of, created_id
 from share_actors.client.sync.background_loop import run
@@ -53,10 +53,13 @@ class AsyncSnapshotPolicyCollection(AsyncEntityCollection[SnapshotPolicy]):
     async def attach(
         self, policy: str, shares: Iterable[str], *, command_id: str | None = None
     ) -> SnapshotPolicy:
-        """Take snapshots of these shares (ids) as well; raises `NotFound` for one that there is not."""
-        ids = await self._known(shares)
-        command = build(AttachShares, {"shares": ids})
-        return await self._ask(await self._address(policy), command, command_id=command_id)
+        """Take snapshots of these shares (ids) as well; raises `NotFound` for one that there is not.
+
+        Raises `InvalidRequest` for one of another project than the policy's.
+        """
+        address = await self._address(policy)
+        ids = await self._known(shares, await self._view(address))
+        return await self._ask(address, build(AttachShares, {"shares": ids}), command_id=command_id)
 
     async def detach(
         self, policy: str, shares: Iterable[str], *, command_id: str | None = None
@@ -70,10 +73,13 @@ class AsyncSnapshotPolicyCollection(AsyncEntityCollection[SnapshotPolicy]):
         """Delete a policy; its snapshots stay."""
         await self._ask(await self._address(policy), DeleteSnapshotPolicy(), command_id=command_id)
 
-    async def _known(self, shares: Iterable[str]) -> tuple[str, ...]:
-        """The ids of *shares*, all of which there are."""
+    async def _known(self, shares: Iterable[str], policy: SnapshotPolicy) -> tuple[str, ...]:
+        """The ids of *shares*, all of which there are in the project of *policy*."""
         ids = tuple(word("shares", share) for share in items("shares", shares))
-        await asyncio.gather(*map(self._requests.view, ids))
+        for share in await asyncio.gather(*map(self._requests.view, ids)):
+            if share.project_id != policy.project_id:
+                why = f"is not of project {policy.project_id!r}, which the policy is of"
+                refuse("shares", share.id, why)
         return ids
 
 

@@ -290,7 +290,7 @@ def _ran(run: PolicyRun) -> str:
     parts = [
         f"snapshots of {run.requested} share{'' if run.requested == 1 else 's'} were requested for"
         f" {run.at:%Y-%m-%d %H:%M} UTC",
-        f"{run.missed} earlier times were missed, since no manager ran" if run.missed else "",
+        f"{run.missed} earlier times were missed" if run.missed else "",
         f"without a snapshot: {failed}" if failed else "",
     ]
     return "; ".join(filter(None, parts))

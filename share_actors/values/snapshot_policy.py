@@ -83,8 +83,8 @@ def _units(seconds: int) -> Iterator[str]:
 class PolicyRun(Value):
     """What became of the snapshots for one time of a schedule.
 
-    *missed*: how many earlier times passed without snapshots, since no manager ran. *failed*: why shares got
-    none, by share.
+    *missed*: how many earlier times passed without a run, such as while no manager ran. *failed*: why shares
+    got none, by share.
     """
 
     every_s: int
@@ -108,6 +108,6 @@ class SnapshotPolicy(Value):
     runs: tuple[PolicyRun, ...] = ()
     """The last run of each schedule."""
     missed: int = 0
-    """How many times of all schedules passed without snapshots, since no manager ran."""
+    """How many times of all schedules passed without a run, such as while no manager ran."""
     since: dict[str, datetime] = Field(default_factory=dict)
     """Up to when each schedule, by its `every_s`, is done: snapshots are due for later times only."""

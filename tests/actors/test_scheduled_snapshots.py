@@ -6,11 +6,14 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
+from share_actors import testing
 from share_actors.actors.manager.snapshot_policies import SnapshotPolicies
-from share_actors.errors import Unavailable
+from share_actors.errors import InvalidRequest, Unavailable
 from share_actors.events.share.messages import DeleteShare
 from share_actors.events.snapshot_policy import AttachShares, CreateSnapshotPolicy
-from share_actors.values import Share, SnapshotPolicy, SnapshotSchedule, utc_now
+from share_actors.values import RequestContext, Share, SnapshotPolicy, SnapshotSchedule, utc_now
 from tests.actors.two_backend_system import TwoBackendSystem
 from tests.waiting import until_async
 
@@ -153,3 +156,17 @@ def test_a_share_that_cannot_be_reached_is_tried_again_before_the_run_is_recorde
         assert (policy.runs[0].requested, policy.runs[0].failed) == (1, {})
 
     run_scenario(scenario)
+
+
+def test_a_public_share_of_another_project_is_not_attached() -> None:
+    with testing.sync_system() as system:
+        blue, green = (
+            system.as_user(RequestContext(user_id="bob", project_id=project, roles=("admin",)))
+            for project in ("blue", "green")
+        )
+        public = green.create_share(size=1, is_public=True)
+        blue.snapshot_policies.create("nightly", [SnapshotSchedule.daily(7)])
+
+        with pytest.raises(InvalidRequest, match="is not of project 'blue'"):
+            blue.snapshot_policies.attach("nightly", [public.id])
+        assert blue.snapshot_policies.get("nightly").shares == ()

@@ -161,8 +161,8 @@ MANAGE_SENTENCES: list[tuple[Event, str]] = [
                 every_s=3600, at=NOON, requested=1, missed=2, failed={"s2": "it is in error"}
             )
         ),
-        "snapshots of 1 share were requested for 2026-03-01 12:00 UTC; 2 earlier times were missed,"
-        " since no manager ran; without a snapshot: share s2: it is in error",
+        "snapshots of 1 share were requested for 2026-03-01 12:00 UTC; 2 earlier times were missed;"
+        " without a snapshot: share s2: it is in error",
     ),
     (soft_deletion.ShareRestored(ensure=True), f"{alice} restored it"),
     (

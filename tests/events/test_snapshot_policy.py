@@ -210,6 +210,13 @@ def test_a_snapshot_in_error_takes_no_place_of_a_good_one() -> None:
     assert surplus(share_with(*held, snapshot(5)), ITEM) == [held[0].id, held[1].id]
 
 
+def test_as_many_snapshots_in_error_are_kept_as_good_ones() -> None:
+    failed = [snapshot(hour, "error") for hour in (4, 1, 3, 2)]
+
+    assert surplus(share_with(*failed), ITEM) == [failed[1].id, failed[3].id]
+    assert surplus(share_with(snapshot(0), *failed[:3]), ITEM) == [failed[1].id]
+
+
 @pytest.mark.parametrize(
     "fields",
     [{"id": "by-hand"}, {"name": "by hand"}, {"name": "nightly-20260301T999999Z"}, {"name": None}],

@@ -7,8 +7,14 @@ from datetime import timedelta
 import pytest
 from pydantic import ValidationError
 
+from share_actors.audit import exits
 from share_actors.events import share
-from share_actors.events.share.access import AccessAllowed, AllowAccess, ApplyRules
+from share_actors.events.share.access import (
+    AccessAllowed,
+    AccessRulesApplied,
+    AllowAccess,
+    ApplyRules,
+)
 from share_actors.events.share.ensure import Ensure
 from share_actors.events.share.messages import (
     DeleteDueShare,
@@ -107,6 +113,11 @@ def test_a_share_whose_grace_period_is_over_is_deleted() -> None:
     spec.then_state(lambda state: state.share.scheduled_to_be_deleted_at, None)
 
 
+def test_a_second_deletion_does_not_end_the_grace_period_unless_it_says_so() -> None:
+    kept.when(DeleteShare(at=NOON)).then()
+    kept.when(DeleteShare(now=True, at=NOON)).then(ShareDeletionRequested(cascade=False))
+
+
 def test_a_share_is_not_deleted_before_its_grace_period_is_over_or_after_it_was_restored() -> None:
     kept.when(DeleteDueShare(at=NOON)).then_rejected("the share is kept until 2026-03-02")
     restored = kept.given(ShareRestored(ensure=False))
@@ -140,6 +151,14 @@ def test_a_share_in_error_after_a_resize_is_restored_as_it_was() -> None:
     spec.then(ShareRestored(ensure=False))
     spec.then_state(status, "error")
     spec.then_state(lambda state: state.share.status_reason, "the disk is full")
+
+
+def test_a_softly_deleted_share_with_a_failed_rule_can_be_restored() -> None:
+    allowed = AccessAllowed(access_id="a", access_type="user", access_to="bob", access_level="rw")
+    failed = AccessRulesApplied(failed={"a": "no such user"})
+    state = of_type.given(allowed, began("access"), failed, SOON).state
+
+    assert [exit_.operation for exit_ in exits.of_share(state)] == ["share.restore", "share.forget"]
 
 
 def test_a_share_without_data_has_no_grace_period() -> None:

@@ -13,7 +13,7 @@ from share_actors.actors.hosting.nodes import NodeWatch
 from share_actors.actors.manager.backend_contents import BackendContents
 from share_actors.actors.manager.snapshot_policies import SnapshotPolicies
 from share_actors.actors.manager.timings import ManagerTimings
-from share_actors.actors.messaging.entity_client import EntityClient
+from share_actors.actors.messaging.entity_client import EntityClient, within
 from share_actors.actors.ports import CatalogPort
 from share_actors.actors.scheduling.pool_stats import BackendReports, silent_report
 from share_actors.config import Config
@@ -33,7 +33,9 @@ from share_actors.values import (
 logger = logging.getLogger(__name__)
 PAGE_SIZE = 500
 MAX_CONCURRENT = 20
-"""How many shares of a backend are ensured at a time."""
+"""How many shares of a backend are ensured, and how many softly deleted ones are deleted, at a time."""
+TRY_S = 30.0
+"""For how long one try to have a softly deleted share deleted may take; the next round tries again."""
 
 
 class PeriodicTasks:
@@ -195,17 +197,20 @@ class PeriodicTasks:
     async def _delete_due(self) -> None:
         """Delete the softly deleted shares whose grace period is over; each share decides it."""
         async for shares in self._pages("shares", status="soft_deleted"):
-            now = utc_now()
-            for share in shares:
-                until = share.scheduled_to_be_deleted_at
-                if until is not None and until <= now:
-                    await self._delete_one_due(share.id)
+            now, limit = utc_now(), asyncio.Semaphore(MAX_CONCURRENT)
+            due = [share.id for share in shares if _is_due(share, now)]
+            await asyncio.gather(*(self._delete_one_due(share_id, limit) for share_id in due))
 
-    async def _delete_one_due(self, share_id: str) -> None:
-        try:
-            await self._entity_client.tell(share_id, DeleteDueShare(), SYSTEM_CONTEXT)
-        except (Refused, NotFound) as error:  # it was restored, locked or deleted meanwhile
-            logger.info("share %s: %s", share_id, error)
+    async def _delete_one_due(self, share_id: str, limit: asyncio.Semaphore) -> None:
+        """Delete one share; an error does not stop the others."""
+        tell = self._entity_client.tell
+        async with limit:
+            try:
+                await within(TRY_S, tell(share_id, DeleteDueShare(), SYSTEM_CONTEXT))
+            except (Refused, NotFound) as error:  # it was restored or deleted meanwhile
+                logger.info("share %s: %s", share_id, error)
+            except ShareActorsError as error:
+                logger.warning("share %s is not deleted yet: %s", share_id, error)
 
     # -- the catalog -----------------------------------------------------------------------------
     async def _entities(self, kind: str, status: str) -> list[Any]:
@@ -224,3 +229,9 @@ class PeriodicTasks:
             marker = page.next_marker
             if marker is None:
                 return
+
+
+def _is_due(share: Share, now: datetime) -> bool:
+    """Whether the grace period of a softly deleted share is over."""
+    until = share.scheduled_to_be_deleted_at
+    return until is not None and until <= now

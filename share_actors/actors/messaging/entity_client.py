@@ -127,7 +127,7 @@ async def _retry_while_busy(call: Callable[[], Awaitable[T]]) -> T:
     """
     while True:
         try:
-            result = await _within_limit(call())
+            result = await within(LIMIT_S, call())
         except Busy as error:
             await asyncio.sleep(error.retry_after)
         except Unavailable:
@@ -139,15 +139,15 @@ async def _retry_while_busy(call: Callable[[], Awaitable[T]]) -> T:
             await asyncio.sleep(pause_s)
 
 
-async def _within_limit(call: Awaitable[T]) -> T:
-    """The result of one call; raises `Unavailable` after `LIMIT_S`."""
+async def within(limit_s: float, call: Awaitable[T]) -> T:
+    """The result of *call*; raises `Unavailable` after *limit_s* seconds, and ends the call."""
     try:
-        async with asyncio.timeout(LIMIT_S) as limit:
+        async with asyncio.timeout(limit_s) as limit:
             return await call
     except TimeoutError:
         if not limit.expired():
             raise
-        raise Unavailable(f"the manager has not replied for {LIMIT_S:g} s", passing=True) from None
+        raise Unavailable(f"there has been no reply for {limit_s:g} s", passing=True) from None
 
 
 def _retry_pause_s(result: Any) -> float | None:

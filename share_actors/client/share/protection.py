@@ -43,7 +43,8 @@ class AsyncShareProtection(AsyncShareExits, ABC):
 
         With *after* it is deleted softly: it has the status `soft_deleted`, its clients go on, and
         `restore` brings it back until then. That is the default if its share type has a grace period;
-        *now* deletes it at once. Raises `Refused` for a share that is locked.
+        *now* deletes it at once, also one that is softly deleted already. Raises `Refused` for a share that
+        is locked.
 
         >>> share.delete(wait=False).wait_for("deleted").status
         'deleted'

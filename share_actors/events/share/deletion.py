@@ -122,9 +122,9 @@ def _delete(command: DeleteShare, state: ShareState) -> list[_DeletionOutcome]:
         return []
     locks.require_unlocked(state, "deleted")
     _require_deletable(state, cascade=command.cascade)
+    if state.share.status == "soft_deleted" and not command.now:
+        return []  # a request that is made twice must not end the grace period
     grace = None if command.now else grace_period(state.extra_specs)
-    if grace is not None and state.share.status == "soft_deleted":
-        return []
     if grace is not None and soft_deletion.keeps(state):
         return [*soft_deletion.soft_delete(command.at + grace, state, cascade=command.cascade)]
     return [ShareDeletionRequested(cascade=command.cascade)]

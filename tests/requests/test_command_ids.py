@@ -10,17 +10,19 @@ import pytest
 
 from share_actors.client import ShareSystem
 from share_actors.client.sync.background_loop import run
+from share_actors.values import SnapshotSchedule
 from tests.docs.shell import PROGRAM, leaves
 from tests.requests.conftest import Run, document
 from tests.tenants.callers import Blue
 
-GROUPS = ("share", "access", "snapshot", "network", "server", "type")
+GROUPS = ("share", "access", "snapshot", "network", "server", "type", "snapshot-policy")
 READING = {
     *(f"share {name}" for name in ("list", "show", "wait", "usage", "clients", "history")),
     *("share explain", "access list", "snapshot list", "snapshot show", "snapshot rules"),
     *(f"network {name}" for name in ("list", "show", "history", "explain")),
     *(f"server {name}" for name in ("list", "show", "history", "explain")),
     *("type list", "type show", "type history"),
+    *(f"snapshot-policy {name}" for name in ("list", "show", "history")),
 }
 PERIODIC = {"server delete-free"}
 """It does what the system does by itself, to whatever is free then."""
@@ -78,6 +80,16 @@ def _removed_service(blue: Blue) -> str:
     return f"network remove-service {network} {service}"
 
 
+def _policy(words: str) -> Callable[[Blue], str]:
+    def line(blue: Blue) -> str:
+        policy = blue.user.snapshot_policies.create("nightly", [SnapshotSchedule.daily(7)])
+        share = blue.share()
+        blue.user.snapshot_policies.attach(policy.id, [share])
+        return words.format(policy=policy.id, share=share, other=blue.share())
+
+    return line
+
+
 def _failed(blue: Blue) -> str:
     """Manage what does not exist: the request fails, and so does the repeated one."""
     return "share manage --option size=0 --backend d"
@@ -113,6 +125,11 @@ COMMANDS: Mapping[str, Callable[[Blue], str]] = {
     "network remove-service": _removed_service,
     "server delete": lambda blue: f"server delete {blue.unused_server()}",
     "server forget": lambda blue: f"server forget {blue.unused_server()} --reason lost",
+    "snapshot-policy create": lambda _: "snapshot-policy create hourly --hourly 24",
+    "snapshot-policy change": _policy("snapshot-policy change {policy} --weekly 4"),
+    "snapshot-policy attach": _policy("snapshot-policy attach {policy} {other}"),
+    "snapshot-policy detach": _policy("snapshot-policy detach {policy} {share}"),
+    "snapshot-policy delete": _policy("snapshot-policy delete {policy}"),
     "type create": lambda _: "type create tin --spec driver_handles_share_servers=False",
     "type change": _type("type change {name} --spec 'thin_provisioning=<is> True'"),
     "type delete": _type("type delete {name}"),

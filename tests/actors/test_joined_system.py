@@ -199,3 +199,16 @@ def test_a_host_that_is_looked_up_outside_of_any_cluster_is_unavailable(
     monkeypatch.setattr(connection, "RayCatalog", Mock())
     monkeypatch.setattr(lifecycle, "joined_address", lambda: None)
     within(10, scenario())
+
+
+def test_a_call_while_the_process_is_in_no_cluster_starts_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def called() -> Any:
+        raise AssertionError("Ray would start a cluster here")
+
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+
+    with pytest.raises(Unavailable) as raised:
+        asyncio.run(call_by(called, lambda error: error))
+    assert raised.value.details["ended"] == "unknown"

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Literal, TypeVar
 
+import ray
 from ray.exceptions import (
     ActorDiedError,
     ActorUnavailableError,
@@ -106,6 +107,10 @@ async def call_by(
 ) -> T:
     """As `call`, also if Ray refuses to make the call; *explain* may replace an `Unavailable`."""
     try:
+        if (
+            not ray.is_initialized()
+        ):  # another thread connects again: Ray would start a cluster of its own
+            raise ended("unknown")
         try:
             pending = make_call()
         except Exception as error:

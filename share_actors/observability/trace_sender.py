@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import socket
 import threading
 from collections.abc import Mapping, Sequence
@@ -35,10 +36,15 @@ SYSTEM_TIMEOUT_S, CLIENT_TIMEOUT_S = 2.0, 0.7
 
 
 class TraceIds(RandomIdGenerator):
-    """Random ids, but of a trace that has its id already: `next_trace_id` of this thread."""
+    """Random ids, but of a trace that has its id already: `next_trace_id` of this thread.
+
+    The numbers are its own: OpenTelemetry takes them from the module `random`, whose sequence belongs to the
+    program, which may have seeded it.
+    """
 
     def __init__(self) -> None:
         self._wanted = threading.local()
+        self._random = random.Random()
 
     @property
     def next_trace_id(self) -> int:
@@ -52,7 +58,16 @@ class TraceIds(RandomIdGenerator):
     def generate_trace_id(self) -> int:
         """The id that was set, once; else a random one."""
         wanted, self.next_trace_id = self.next_trace_id, 0
-        return wanted or super().generate_trace_id()
+        return wanted or self._number(128)
+
+    def generate_span_id(self) -> int:
+        """A random id of 64 bits, not 0."""
+        return self._number(64)
+
+    def _number(self, bits: int) -> int:
+        while (number := self._random.getrandbits(bits)) == 0:
+            pass
+        return number
 
 
 class Sender:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from share_actors.events import snapshot_policy
+from share_actors.events import quota, snapshot_policy
 from share_actors.events.decider import Event
 from share_actors.events.share import (
     backend_change,
@@ -163,6 +163,17 @@ MANAGE_SENTENCES: list[tuple[Event, str]] = [
         ),
         "snapshots of 1 share were requested for 2026-03-01 12:00 UTC; 2 earlier times were missed;"
         " without a snapshot: share s2: it is in error",
+    ),
+    (
+        quota.QuotaChanged(
+            quota_id="q",
+            project_id="web",
+            user_id="bob",
+            share_type=None,
+            limits={"shares": 5, "gigabytes": -1},
+            at=NOON,
+        ),
+        f"{alice} set the limits of user bob in project web to shares = 5, gigabytes = unlimited",
     ),
     (soft_deletion.ShareRestored(ensure=True), f"{alice} restored it"),
     (

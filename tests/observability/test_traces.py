@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import subprocess
 import sys
 import threading
@@ -23,7 +24,7 @@ from share_actors import Config, ConfigError, NoValidHost, OperationFailed, test
 from share_actors.drivers import DriverError
 from share_actors.drivers.dummy import DummyDriver
 from share_actors.observability import log_context, trace_sender, tracing
-from share_actors.observability.trace_sender import QuietExporter
+from share_actors.observability.trace_sender import QuietExporter, TraceIds
 from share_actors.testing import SyncInProcessSystem
 from share_actors.values import ExportLocation, RequestContext, Share
 from tests.observability.receiver import ReceivedSpan, Receiver, Tree, receiver
@@ -472,3 +473,15 @@ def test_an_endpoint_that_is_no_receiver_is_refused(endpoint: str, problem: str)
 )
 def test_an_endpoint_without_a_path_gets_that_of_traces(given: str, used: str) -> None:
     assert Config(traces={"endpoint": given}).traces.endpoint == used
+
+
+def test_ids_leave_the_random_numbers_of_the_program_alone() -> None:
+
+    before, ids = random.getstate(), TraceIds()
+
+    spans = {ids.generate_span_id() for _ in range(100)}
+    ids.next_trace_id = 7
+    traces = [ids.generate_trace_id() for _ in range(3)]
+
+    assert random.getstate() == before
+    assert (len(spans), len(set(traces)), traces[0]) == (100, 3, 7)

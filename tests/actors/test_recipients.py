@@ -7,11 +7,11 @@ from uuid import uuid4
 
 import pytest
 
-from share_actors.actors.manager.recipients import RECIPIENTS, misdirection
+from share_actors.actors.manager.recipients import misdirection
 from share_actors.actors.messaging.messages import unpack_error
 from share_actors.errors import InvalidRequest
 from share_actors.events.share.messages import ExtendShare
-from share_actors.events.topics import COMMANDS
+from share_actors.events.topics import COMMANDS, ENTITY_KINDS
 from share_actors.testing import system
 from tests.actors.in_process import create, tell
 
@@ -26,7 +26,7 @@ ADDRESSES = {
 
 
 def test_every_command_has_one_kind_of_entity() -> None:
-    assert RECIPIENTS.keys() == COMMANDS.keys()
+    assert ENTITY_KINDS.keys() == COMMANDS.keys()
 
 
 @pytest.mark.parametrize("topic", sorted(COMMANDS))
@@ -35,7 +35,7 @@ def test_a_command_is_for_one_kind_of_entity(topic: str) -> None:
     for kind, addresses in ADDRESSES.items():
         for address in addresses:
             refusal = misdirection(message._replace(share_id=address))
-            assert (refusal is None) == (kind == RECIPIENTS[topic])
+            assert (refusal is None) == (kind == ENTITY_KINDS[topic])
 
 
 def test_a_command_to_an_entity_of_another_kind_is_refused_alone() -> None:

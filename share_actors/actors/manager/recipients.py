@@ -2,40 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, get_args
-
 from share_actors.actors.messaging.messages import CommandMessage
 from share_actors.errors import InvalidRequest, shorten, showable
-from share_actors.events import (
-    backend,
-    cluster,
-    quota,
-    share,
-    share_network,
-    share_server,
-    share_type,
-    snapshot_policy,
-)
-from share_actors.events.share.messages import ShareCommand
-
-_COMMANDS: Mapping[str, Any] = {
-    share.KIND: ShareCommand,
-    share_network.KIND: share_network.NetworkCommand,
-    share_server.KIND: share_server.ServerCommand,
-    share_type.KIND: share_type.TypeCommand,
-    snapshot_policy.KIND: snapshot_policy.PolicyCommand,
-    backend.KIND: backend.BackendCommand,
-    cluster.KIND: cluster.ClusterCommand,
-    quota.KIND: quota.QuotaCommand,
-}
-RECIPIENTS: Mapping[str, str] = {
-    command.topic: kind
-    for kind, union in _COMMANDS.items()
-    for command in get_args(union)
-    if command.topic
-}
-"""The kind of the entities that a command is for, by its topic."""
+from share_actors.events import share
+from share_actors.events.topics import ENTITY_KINDS
 
 
 def misdirection(message: CommandMessage) -> InvalidRequest | None:
@@ -43,7 +13,7 @@ def misdirection(message: CommandMessage) -> InvalidRequest | None:
 
     An unknown command is refused by the host.
     """
-    kind, address = RECIPIENTS.get(message.topic), message.share_id
+    kind, address = ENTITY_KINDS.get(message.topic), message.share_id
     if kind is None or _is_address(address, kind):
         return None
     return InvalidRequest(

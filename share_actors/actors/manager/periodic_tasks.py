@@ -13,7 +13,7 @@ from share_actors.actors.hosting.nodes import NodeWatch
 from share_actors.actors.manager.backend_contents import BackendContents
 from share_actors.actors.manager.snapshot_policies import SnapshotPolicies
 from share_actors.actors.manager.timings import ManagerTimings
-from share_actors.actors.messaging.entity_client import EntityClient, within
+from share_actors.actors.messaging.entity_client import TRY_S, EntityClient, within
 from share_actors.actors.ports import CatalogPort
 from share_actors.actors.scheduling.pool_stats import BackendReports, silent_report
 from share_actors.config import Config
@@ -34,8 +34,6 @@ logger = logging.getLogger(__name__)
 PAGE_SIZE = 500
 MAX_CONCURRENT = 20
 """How many shares of a backend are ensured, and how many softly deleted ones are deleted, at a time."""
-TRY_S = 30.0
-"""For how long one try to have a softly deleted share deleted may take; the next round tries again."""
 
 
 class PeriodicTasks:

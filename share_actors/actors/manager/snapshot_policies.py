@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
-from share_actors.actors.messaging.entity_client import EntityClient, within
+from share_actors.actors.messaging.entity_client import TRY_S, EntityClient, within
 from share_actors.actors.ports import CatalogPort
 from share_actors.errors import InvalidRequest, NotFound, Refused, ShareActorsError
 from share_actors.events.decider import Command
@@ -38,8 +38,6 @@ MAX_CONCURRENT = 20
 """Of how many shares snapshots are requested at a time."""
 RETRY_S = 600
 """For how long a share that cannot be reached is tried again; half the period of a shorter schedule."""
-TRY_S = 30.0
-"""How long one try may take."""
 _NAMESPACE = UUID("6f1f8e0a-3c5d-4a55-9a53-0f5f1f0a8f6e")
 _TIME = "%Y%m%dT%H%M%SZ"
 _TIME_LENGTH = len("20261128T120000Z")

@@ -33,6 +33,8 @@ POLL_S = 10.0
 """How long one call waits for an outcome before the next call continues to wait."""
 LIMIT_S = 90.0
 """How long one call may take, also to an actor that waits for hosts; its connection may be cut."""
+TRY_S = 30.0
+"""For how long a periodic task tries a call; its next round tries again."""
 RETRY_PAUSE_S = 0.2
 """The pause before a call is repeated while the manager can't be reached."""
 

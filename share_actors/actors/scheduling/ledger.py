@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from share_actors.actors.ports import CatalogPort
+from share_actors.actors.scheduling.awaited import Awaited
 from share_actors.events.share.room import Room, ShareRoom
 
 MAX_WATCHED = 10_000
@@ -25,20 +26,15 @@ class Decision(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Claim:
+class _Claim(Awaited):
     """The decisions about one share since the last reading: what each makes it take, in GiB.
 
-    *counted* is what the sums have of the share. *waiting*: how many messages of each command wait for their
-    reply. *ended* are decisions that are recorded: the next reading has them; *in_doubt* those that may be,
-    with the monotonic time in seconds until which they count.
+    *counted* is what the sums have of the share.
     """
 
     host: str = ""
     counted: int = 0
     taken: dict[str, int] = field(default_factory=dict)
-    waiting: Counter[str] = field(default_factory=Counter)
-    ended: set[str] = field(default_factory=set)
-    in_doubt: dict[str, float] = field(default_factory=dict)
     present: ShareRoom | None = None
 
     @property
@@ -48,15 +44,13 @@ class _Claim:
 
     def over(self, now: float) -> set[str]:
         """The decisions that the next reading makes unnecessary."""
-        return self.ended | {command for command, until in self.in_doubt.items() if until < now}
+        return self.settled(now)
 
     def drop(self, commands: set[str]) -> None:
         """Forget the decisions about *commands*."""
         for command in commands:
             self.taken.pop(command, None)
-            self.in_doubt.pop(command, None)
-            self.waiting.pop(command, None)
-        self.ended -= commands
+        self.forget(commands)
 
 
 class Ledger:
@@ -144,11 +138,7 @@ class Ledger:
     def cancel(self, decision: Decision) -> None:
         """A message has its reply: it is not recorded. The room is given back after the last message."""
         claim = self._claims.get(decision.share_id)
-        if claim is None:
-            return
-        claim.waiting[decision.command_id] -= 1
-        known = decision.command_id in (*claim.ended, *claim.in_doubt)
-        if claim.waiting[decision.command_id] <= 0 and not known:
+        if claim is not None and claim.cancelled(decision.command_id):
             self._drop(decision.share_id, {decision.command_id})
 
     # -- reading ---------------------------------------------------------------------------------

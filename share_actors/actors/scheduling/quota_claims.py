@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from share_actors.actors.scheduling.awaited import Awaited
 from share_actors.actors.scheduling.ledger import Decision
 from share_actors.events.uses import NOTHING, Account, Charged, Use
 
@@ -31,22 +31,17 @@ class Asked(NamedTuple):
 
 
 @dataclass(slots=True)
-class Claim:
+class Claim(Awaited):
     """The commands about one entity since the last reading: what it uses in addition to what was read.
 
     *counted* is what the sums have of the entity, and *present* what it used at the last reading, which may
     have seen more of it than the sums while the catalog catches up.
-    *waiting*: how many messages of each command wait for their reply. *ended* are recorded: the next reading
-    has them; *in_doubt* may be, with the monotonic time in seconds until which they count.
     """
 
     account: Account | None = None
     counted: Charged | None = None
     present: Charged | None = None
     asked: dict[str, Asked] = field(default_factory=dict)
-    waiting: Counter[str] = field(default_factory=Counter)
-    ended: set[str] = field(default_factory=set)
-    in_doubt: dict[str, float] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -84,16 +79,13 @@ class Claim:
 
     def over(self, now: float) -> set[str]:
         """The commands that the next reading makes unnecessary: no message of them waits any more."""
-        over = self.ended | {command for command, until in self.in_doubt.items() if until < now}
-        return {command for command in over if self.waiting[command] <= 0}
+        return {command for command in self.settled(now) if self.waiting[command] <= 0}
 
     def drop(self, commands: set[str]) -> None:
         """Forget these commands."""
         for command in commands:
             self.asked.pop(command, None)
-            self.in_doubt.pop(command, None)
-            self.waiting.pop(command, None)
-        self.ended -= commands
+        self.forget(commands)
 
     @property
     def is_idle(self) -> bool:

@@ -137,11 +137,7 @@ class QuotaLedger:
     def cancel(self, decision: Decision) -> None:
         """A message has its reply: it is not recorded. What it reserved is given back after the last one."""
         claim = self._claims.get(decision.share_id)
-        if claim is None:
-            return
-        claim.waiting[decision.command_id] -= 1
-        known = decision.command_id in (*claim.ended, *claim.in_doubt)
-        if claim.waiting[decision.command_id] <= 0 and not known:
+        if claim is not None and claim.cancelled(decision.command_id):
             self._drop(decision.share_id, {decision.command_id})
 
     def _with(self, decision: Decision) -> Claim | None:
